@@ -1,0 +1,38 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SEED ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench coverage clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+# One stamp a set of extras, so that `make demo` installs no test tools.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "tokenkit needs Python 3.11 or newer: make PYTHON=python3.11 …"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.extra-%: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+demo: $(VENV)/.extra-report ## run the shipped scenarios, write demo-report/index.html
+	$(BIN)/tokenkit run --seed $(SEED) --report demo-report $(wildcard tokenkit/scenario/shipped/*.toml)
+
+test: $(VENV)/.extra-dev ## all tests; what this machine lacks is skipped and named
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+
+check: $(VENV)/.extra-dev ## formatting, lint, strict types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.extra-dev ## side by side with peers, ratios in one run
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what the targets above made
+	rm -rf $(VENV) .venv-peers demo-report .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

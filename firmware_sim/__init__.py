@@ -1,0 +1,1 @@
+"""Device side: what would be silicon. Never imports ``tokenkit``."""

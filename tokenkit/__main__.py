@@ -1,0 +1,5 @@
+"""``python -m tokenkit``."""
+
+from tokenkit.cli import main
+
+main()

@@ -1,0 +1,51 @@
+"""The ``tokenkit`` command: subcommands are imported only when they run."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from tokenkit import __version__
+from tokenkit.errors import TokenkitError
+
+# name: (module, one line for --help, so that help needs no import)
+COMMANDS = {
+    "keys": ("tokenkit.cli.keys", "Find, inspect and test security keys, real or virtual."),
+    "otp": ("tokenkit.cli.otp", "Make and read hardware TOTP/HOTP tokens."),
+    "run": ("tokenkit.cli.run", "Run scenarios against devices and the verifier."),
+    "completion": ("tokenkit.cli.completion", "Print shell completion for bash, zsh or fish."),
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tokenkit")
+def root() -> None:
+    """Drifting TOTP tokens, CTAP2 security keys and an MFA verifier, made of software.
+
+    Exit status: 0 all held, 1 an expectation failed, 2 wrong usage or bad input.
+    """
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Entry point: a TokenkitError is one line on standard error and exit status 2."""
+    try:
+        return root.main(args, prog_name="tokenkit")
+    except TokenkitError as error:
+        click.echo(f"tokenkit: {error}", err=True)
+        sys.exit(2)
