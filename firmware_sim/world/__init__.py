@@ -1,0 +1,1 @@
+"""The only doors to the outside world: time, temperature, randomness, storage, the finger."""

@@ -1,0 +1,110 @@
+"""Non-volatile storage: keys and values, changed in transactions."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+
+class PowerCutError(Exception):
+    """Raised by a fault plan in place of a flash write: the device lost its supply."""
+
+
+class FlashError(Exception):
+    """The storage cannot be read or written; the message names the file and the cause."""
+
+
+class Flash(Protocol):
+    """A map from text keys to bytes that survives a power cut."""
+
+    def get(self, key: str) -> bytes | None:
+        """The value of ``key``, or None."""
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """All pairs whose key starts with ``prefix``, in the order of their keys."""
+
+    def write(self, changes: Mapping[str, bytes | None]) -> None:
+        """Apply all ``changes`` or, at a power cut, none; None deletes a key."""
+
+
+class MemoryFlash:
+    """Storage that lives as long as the process; ``contents`` makes a copy of a device's state."""
+
+    def __init__(self, contents: Mapping[str, bytes] | None = None) -> None:
+        self.contents: dict[str, bytes] = dict(contents or {})
+
+    def get(self, key: str) -> bytes | None:
+        return self.contents.get(key)
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        return iter(sorted((k, v) for k, v in self.contents.items() if k.startswith(prefix)))
+
+    def write(self, changes: Mapping[str, bytes | None]) -> None:
+        for key, value in changes.items():
+            if value is None:
+                self.contents.pop(key, None)
+            else:
+                self.contents[key] = value
+
+
+class SqliteFlash:
+    """Storage in one SQLite file, readable by its owner only (mode 0600).
+
+    Raises :class:`FlashError` if the file is no flash file, is locked by another device, or the
+    disk is full; a failed write changes nothing.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        try:
+            # Made before SQLite opens it, so that there is no moment with a wider mode.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._path.chmod(0o600)
+            self._db = self._connect()
+            # One device owns the file while it is plugged in.
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS flash"
+                " (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+            )
+            self._db.execute("COMMIT")
+        except (OSError, sqlite3.Error) as error:
+            raise FlashError(f"{self._path}: cannot be used as a state file: {error}") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=1, isolation_level=None, check_same_thread=False)
+
+    def get(self, key: str) -> bytes | None:
+        row = self._query("SELECT value FROM flash WHERE key = ?", key).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        rows = self._query(
+            "SELECT key, value FROM flash WHERE substr(key, 1, ?) = ? ORDER BY key",
+            len(prefix),
+            prefix,
+        )
+        return iter([(key, bytes(value)) for key, value in rows])
+
+    def write(self, changes: Mapping[str, bytes | None]) -> None:
+        try:
+            with self._db:  # commits, or rolls back on any exception
+                self._db.execute("BEGIN IMMEDIATE")
+                for key, value in changes.items():
+                    if value is None:
+                        self._db.execute("DELETE FROM flash WHERE key = ?", (key,))
+                    else:
+                        self._db.execute("INSERT OR REPLACE INTO flash VALUES (?, ?)", (key, value))
+        except sqlite3.Error as error:
+            raise FlashError(f"{self._path}: {error}") from error
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _query(self, sql: str, *values: object) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(sql, values)
+        except sqlite3.Error as error:
+            raise FlashError(f"{self._path}: {error}") from error
