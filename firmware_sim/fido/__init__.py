@@ -1,0 +1,1 @@
+"""The CTAP2 authenticator: one file a command, no I/O."""

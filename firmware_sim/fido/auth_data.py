@@ -1,0 +1,36 @@
+"""Authenticator data (WebAuthn §6.1)."""
+
+import hashlib
+
+from firmware_sim.fido import cbor
+from firmware_sim.fido.credential import Credential
+from firmware_sim.fido.request import Map
+
+UP = 0x01
+UV = 0x04
+AT = 0x40
+ED = 0x80
+
+
+def assertion_data(rp_id: str, flags: int, counter: int, extensions: Map) -> bytes:
+    """37 bytes, and the extension outputs where there are any."""
+    if extensions:
+        flags |= ED
+    head = hashlib.sha256(rp_id.encode()).digest() + bytes((flags,)) + counter.to_bytes(4, "big")
+    return head + cbor.encode(extensions) if extensions else head
+
+
+def attested_data(
+    credential: Credential, aaguid: bytes, flags: int, counter: int, extensions: Map
+) -> bytes:
+    """Authenticator data with the attested credential data."""
+    if extensions:
+        flags |= ED
+    data = (
+        assertion_data(credential.rp_id, flags | AT, counter, {})
+        + aaguid
+        + len(credential.credential_id).to_bytes(2, "big")
+        + credential.credential_id
+        + credential.key.cose_key()
+    )
+    return data + cbor.encode(extensions) if extensions else data

@@ -1,0 +1,146 @@
+"""CTAP2 canonical CBOR (CTAP 2.1 §8): a decoder that accepts no other form, and its encoder.
+
+python-fido2's decoder is lenient (truncated strings, duplicate keys, any order), and decoding,
+encoding again and comparing costs more than the rest of an assertion without its signature.
+Types: int (64-bit range), bytes, str, bool, list, dict. Tags, floats, null, indefinite lengths
+and more than four levels of nesting have no place in CTAP2.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+MAX_DEPTH = 4
+
+
+class CborError(ValueError):
+    """The bytes are not one canonical CBOR item."""
+
+
+def decode(data: bytes) -> Any:
+    """The one item that ``data`` is, all of it; raises :class:`CborError`."""
+    try:
+        value, end = _item(data, 0, 0)
+    except IndexError:
+        raise CborError("truncated") from None
+    except UnicodeDecodeError:
+        raise CborError("text is not UTF-8") from None
+    if end != len(data):
+        raise CborError(f"{len(data) - end} bytes after the item")
+    return value
+
+
+def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+    first = data[at]
+    at += 1
+    major, argument = first >> 5, first & 0x1F
+    if major == 7:
+        if first == 0xF5:
+            return True, at
+        if first == 0xF4:
+            return False, at
+        raise CborError("a simple value or float that CTAP2 does not use")
+    if argument > 23:
+        if argument > 27:
+            raise CborError("indefinite or reserved length")
+        size = 1 << (argument - 24)
+        if at + size > len(data):
+            raise CborError("truncated")
+        argument = int.from_bytes(data[at : at + size], "big")
+        # the shortest form only: the value must not fit the next smaller one
+        if argument < (24 if size == 1 else 1 << (size * 4)):
+            raise CborError("number is not in its shortest form")
+        at += size
+    if major == 0:
+        return argument, at
+    if major == 1:
+        return -1 - argument, at
+    if major == 2 or major == 3:
+        end = at + argument
+        if end > len(data):
+            raise CborError("truncated")
+        raw = data[at:end]
+        return (raw if major == 2 else raw.decode()), end
+    if major == 6:
+        raise CborError("tags are not allowed")
+    if depth == MAX_DEPTH:
+        raise CborError("nested too deeply")
+    depth += 1
+    if major == 4:
+        # every element takes a byte, so a huge count cannot make a huge list
+        items = []
+        for _ in range(argument):
+            value, at = _item(data, at, depth)
+            items.append(value)
+        return items, at
+    pairs: dict[Any, Any] = {}
+    last_major, last = -1, b""
+    for _ in range(argument):
+        start = at
+        key_major = data[at] >> 5
+        key, at = _item(data, at, depth)
+        if key_major > 3:
+            raise CborError("a map key must be a number or a string")
+        raw = data[start:at]
+        # keys ascend by major type, then length, then bytes
+        if key_major < last_major or (
+            key_major == last_major and (len(raw), raw) <= (len(last), last)
+        ):
+            raise CborError("map keys are repeated or out of order")
+        last_major, last = key_major, raw
+        pairs[key], at = _item(data, at, depth)
+    return pairs, at
+
+
+def encode(value: Any) -> bytes:
+    """``value`` in canonical form; raises :class:`CborError` for a type CTAP2 does not use."""
+    try:
+        return _ENCODERS[type(value)](value)
+    except KeyError:
+        raise CborError(f"{type(value).__name__} has no place in CTAP2") from None
+
+
+def _head(major: int, argument: int) -> bytes:
+    if argument < 24:
+        return bytes((major | argument,))
+    if argument < 0x100:
+        return bytes((major | 24, argument))
+    if argument < 0x10000:
+        return bytes((major | 25, argument >> 8, argument & 0xFF))
+    if argument < 0x100000000:
+        return bytes((major | 26,)) + argument.to_bytes(4, "big")
+    if argument < 0x10000000000000000:
+        return bytes((major | 27,)) + argument.to_bytes(8, "big")
+    raise CborError("a number of more than 64 bits")
+
+
+def _int(value: int) -> bytes:
+    return _head(0x00, value) if value >= 0 else _head(0x20, -1 - value)
+
+
+def _text(value: str) -> bytes:
+    raw = value.encode()
+    return _head(0x60, len(raw)) + raw
+
+
+def _list(value: list[Any]) -> bytes:
+    return _head(0x80, len(value)) + b"".join([encode(item) for item in value])
+
+
+def _map(value: dict[Any, Any]) -> bytes:
+    pairs = [(encode(key), encode(item)) for key, item in value.items()]
+    pairs.sort(key=_key_order)
+    return _head(0xA0, len(pairs)) + b"".join([key + item for key, item in pairs])
+
+
+def _key_order(pair: tuple[bytes, bytes]) -> tuple[int, int, bytes]:
+    return pair[0][0] >> 5, len(pair[0]), pair[0]
+
+
+_ENCODERS: dict[type, Callable[[Any], bytes]] = {
+    bool: lambda value: b"\xf5" if value else b"\xf4",
+    int: _int,
+    bytes: lambda value: _head(0x40, len(value)) + value,
+    str: _text,
+    list: _list,
+    dict: _map,
+}

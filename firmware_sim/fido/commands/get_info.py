@@ -1,0 +1,26 @@
+"""authenticatorGetInfo (CTAP 2.1 §6.4)."""
+
+from firmware_sim.fido.authenticator import Authenticator
+from firmware_sim.fido.command import Command
+from firmware_sim.fido.request import Map
+
+
+async def run(authenticator: Authenticator, parameters: Map) -> Map:
+    profile = authenticator.profile
+    answer: Map = {
+        0x01: list(profile.versions),
+        0x03: profile.aaguid,
+        0x04: {"plat": False},
+        0x05: profile.max_msg_size,
+        0x09: ["usb"],
+        0x0E: profile.firmware_version,
+    }
+    for command in authenticator.commands.values():
+        if command.info is not None:
+            members = command.info(authenticator)
+            answer[0x04] |= members.pop(0x04, {})
+            answer |= members
+    return answer
+
+
+COMMAND = Command(0x04, run, takes_parameters=False)

@@ -1,0 +1,151 @@
+"""Credentials: discoverable ones in flash, server-side ones wrapped into their own id."""
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from firmware_sim.fido import cbor
+from firmware_sim.fido.algorithms import ALGORITHMS, SigningKey
+from firmware_sim.fido.request import Map
+from firmware_sim.fido.status import CtapStatusError, Status
+from firmware_sim.world.entropy import Entropy
+from firmware_sim.world.flash import Flash
+
+_WRAP_KEY = "credential-wrap-key"
+_PREFIX = "credential/"
+_WRAPPED = b"\x01"
+_NONCE_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential source; ``user`` is None and ``created`` 0 for a server-side one."""
+
+    credential_id: bytes
+    rp_id: str
+    key: SigningKey
+    user: Map | None = None
+    created: int = 0
+    extensions: Map = field(default_factory=dict)
+
+
+class CredentialStore:
+    """All credentials of one authenticator; discoverable ones are indexed by RP ID.
+
+    A server-side credential's id is version, nonce and AES-256-GCM ciphertext of its key under
+    the device's wrap key, bound to the RP ID hash: nothing is stored, and any change of the id
+    or the RP makes it a stranger.
+    """
+
+    def __init__(self, flash: Flash, entropy: Entropy, capacity: int) -> None:
+        self._flash = flash
+        self._entropy = entropy
+        self._capacity = capacity
+        self._by_id: dict[bytes, Credential] = {}
+        self._by_rp: dict[str, list[Credential]] = defaultdict(list)
+        self._created = 0
+        wrap_key = flash.get(_WRAP_KEY)
+        if wrap_key is None:
+            wrap_key = entropy.bytes(32)
+            flash.write({_WRAP_KEY: wrap_key})
+        self._cipher = AESGCM(wrap_key)
+        for name, value in flash.items(_PREFIX):
+            self._index(self._load(bytes.fromhex(name.removeprefix(_PREFIX)), value))
+        # opening a key costs as much as signing with it
+        self._open = lru_cache(maxsize=256)(self._unwrap)
+
+    @property
+    def remaining(self) -> int:
+        """How many more discoverable credentials fit, at least."""
+        return self._capacity - len(self._by_id)
+
+    def new_key(self, algorithm: int) -> SigningKey:
+        kind = ALGORITHMS[algorithm]
+        return kind(kind.new_secret(self._entropy), self._entropy.reproducible)
+
+    def add_server_side(self, rp_id: str, key: SigningKey, extensions: Map) -> Credential:
+        """Wrap ``key`` into a credential id."""
+        nonce = self._entropy.bytes(_NONCE_LENGTH)
+        plain = cbor.encode({1: key.algorithm, 2: key.secret, 3: extensions})
+        sealed = self._cipher.encrypt(nonce, plain, hashlib.sha256(rp_id.encode()).digest())
+        return Credential(_WRAPPED + nonce + sealed, rp_id, key, extensions=extensions)
+
+    def add_discoverable(
+        self, rp_id: str, user: Map, key: SigningKey, extensions: Map
+    ) -> tuple[Credential, dict[str, bytes | None]]:
+        """A credential and the flash changes that store it; it replaces the same user's.
+
+        KEY_STORE_FULL if there is no room. Nothing is changed until the caller has written the
+        changes and calls :meth:`remember`.
+        """
+        replaced = self._of_user(rp_id, user["id"])
+        if replaced is None and self.remaining <= 0:
+            raise CtapStatusError(Status.KEY_STORE_FULL)
+        created = self._created + 1
+        credential = Credential(self._entropy.bytes(32), rp_id, key, user, created, extensions)
+        record = {
+            1: rp_id,
+            2: user,
+            3: key.algorithm,
+            4: key.secret,
+            5: created,
+            6: extensions,
+        }
+        changes: dict[str, bytes | None] = {
+            _PREFIX + credential.credential_id.hex(): cbor.encode(record)
+        }
+        if replaced is not None:
+            changes[_PREFIX + replaced.credential_id.hex()] = None
+        return credential, changes
+
+    def remember(self, credential: Credential) -> None:
+        """Index a stored credential in place of the same user's earlier one."""
+        assert credential.user is not None
+        replaced = self._of_user(credential.rp_id, credential.user["id"])
+        if replaced is not None:
+            del self._by_id[replaced.credential_id]
+            self._by_rp[replaced.rp_id].remove(replaced)
+        self._index(credential)
+
+    def find(self, credential_id: bytes, rp_id: str) -> Credential | None:
+        """The credential with this id if it belongs to this RP."""
+        known = self._by_id.get(credential_id)
+        if known is not None:
+            return known if known.rp_id == rp_id else None
+        return self._open(credential_id, rp_id)
+
+    def discoverable(self, rp_id: str) -> list[Credential]:
+        """Discoverable credentials of this RP, the newest first."""
+        return sorted(self._by_rp.get(rp_id, ()), key=lambda c: c.created, reverse=True)
+
+    def _of_user(self, rp_id: str, user_id: bytes) -> Credential | None:
+        for known in self._by_rp.get(rp_id, ()):
+            if known.user is not None and known.user["id"] == user_id:
+                return known
+        return None
+
+    def _index(self, credential: Credential) -> None:
+        self._created = max(self._created, credential.created)
+        self._by_id[credential.credential_id] = credential
+        self._by_rp[credential.rp_id].append(credential)
+
+    def _load(self, credential_id: bytes, value: bytes) -> Credential:
+        record = cbor.decode(value)
+        key = ALGORITHMS[record[3]](record[4], self._entropy.reproducible)
+        return Credential(credential_id, record[1], key, record[2], record[5], record[6])
+
+    def _unwrap(self, credential_id: bytes, rp_id: str) -> Credential | None:
+        nonce, sealed = credential_id[1 : 1 + _NONCE_LENGTH], credential_id[1 + _NONCE_LENGTH :]
+        if credential_id[:1] != _WRAPPED or len(sealed) < 16:
+            return None
+        try:
+            plain = self._cipher.decrypt(nonce, sealed, hashlib.sha256(rp_id.encode()).digest())
+        except InvalidTag:
+            return None
+        parts = cbor.decode(plain)
+        key = ALGORITHMS[parts[1]](parts[2], self._entropy.reproducible)
+        return Credential(credential_id, rp_id, key, extensions=parts[3])

@@ -1,0 +1,1 @@
+"""Where a link meets the world."""

@@ -1,0 +1,71 @@
+"""The port inside this process: python-fido2's HID connection over 64-byte reports."""
+
+import math
+
+from fido2.hid.base import CtapHidConnection, HidDescriptor
+
+from firmware_sim.link.ctaphid import PACKET_SIZE
+from firmware_sim.security_key import SecurityKey
+
+
+class InProcessConnection(CtapHidConnection):
+    """What an open hidraw file is: reports of 64 bytes to and from one key.
+
+    While the key waits for its user, reading moves the key's clock to the next thing that
+    happens, so a simulated clock never sleeps and a system clock does. Reading when nothing will
+    ever come is an OSError instead of a hang. Several connections may share a key, each with
+    channels of its own; one thread at a time may use it.
+    """
+
+    def __init__(self, key: SecurityKey) -> None:
+        self._key: SecurityKey | None = key
+        self._channels: set[bytes] = set()
+
+    def write_packet(self, data: bytes) -> None:
+        key = self._open()
+        self._channels.add(data[:4])
+        key.write(data)
+
+    def read_packet(self) -> bytes:
+        key = self._open()
+        while (report := self._take(key)) is None:
+            wake_s = key.link.wake_s()
+            if wake_s == math.inf:
+                raise OSError("the key has nothing to send and waits for nothing")
+            key.clock.wait_until(wake_s)
+            key.poll()
+        return report
+
+    def close(self) -> None:
+        if self._key is not None and self._key.powered:
+            while self._take(self._key) is not None:
+                pass
+        self._key = None
+
+    def _take(self, key: SecurityKey) -> bytes | None:
+        """The next report on a channel of this connection; the others stay for theirs."""
+        reports = key.link.reports
+        for position, report in enumerate(reports):
+            if report[:4] in self._channels:
+                del reports[position]
+                return report
+        return None
+
+    def _open(self) -> SecurityKey:
+        if self._key is None:
+            raise OSError("the connection is closed")
+        return self._key
+
+
+def hid_descriptor(key: SecurityKey, path: str) -> HidDescriptor:
+    """What python-fido2 would read from a hidraw node of this key."""
+    profile = key.profile
+    return HidDescriptor(
+        path,
+        profile.vendor_id,
+        profile.product_id,
+        PACKET_SIZE,
+        PACKET_SIZE,
+        profile.product_name,
+        key.serial_number,
+    )

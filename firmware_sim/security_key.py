@@ -1,0 +1,104 @@
+"""A whole security key: a profile, its storage, and a USB HID interface while it has power."""
+
+from firmware_sim.fido.authenticator import Authenticator
+from firmware_sim.link.ctaphid import CtapHid
+from firmware_sim.profiles import Profile
+from firmware_sim.world.clock import Clock
+from firmware_sim.world.entropy import Entropy
+from firmware_sim.world.finger import Finger, touch_at_once
+from firmware_sim.world.flash import Flash, MemoryFlash, PowerCutError
+
+
+class UnpluggedError(OSError):
+    """The key has no power: there is nothing to read from or write to."""
+
+
+class SecurityKey:
+    """Plugged in when made; ``flash`` keeps its state, ``finger`` is its user's.
+
+    ``winks`` counts CTAPHID_WINK since it was made.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        flash: Flash | None = None,
+        finger: Finger | None = None,
+        serial_number: str = "VIRTUAL-0001",
+    ) -> None:
+        self.profile = profile
+        self.serial_number = serial_number
+        self.clock = clock
+        self.entropy = entropy
+        self.flash: Flash = flash if flash is not None else MemoryFlash()
+        self._finger = finger if finger is not None else touch_at_once()
+        self._link: CtapHid | None = None
+        self._authenticator: Authenticator | None = None
+        self.winks = 0
+        self.power_on()
+
+    @property
+    def finger(self) -> Finger:
+        return self._finger
+
+    @finger.setter
+    def finger(self, finger: Finger) -> None:
+        self._finger = finger
+        if self._authenticator is not None:
+            self._authenticator.finger = finger
+
+    @property
+    def powered(self) -> bool:
+        return self._link is not None
+
+    @property
+    def link(self) -> CtapHid:
+        """The HID interface; :class:`UnpluggedError` without power."""
+        if self._link is None:
+            raise UnpluggedError(f"{self.profile.product_name} {self.serial_number} is unplugged")
+        return self._link
+
+    def power_on(self) -> None:
+        """Plug in; a plugged key stays as it is."""
+        if self._link is not None:
+            return
+        self._authenticator = Authenticator(
+            self.profile, self.clock, self.entropy, self.flash, self._finger
+        )
+        self._link = CtapHid(
+            self._authenticator, self.clock, self.entropy, self.profile.device_version, self._wink
+        )
+
+    def power_off(self) -> None:
+        """Pull out: the command under way and every channel are gone, flash stays."""
+        if self._link is not None:
+            self._link.power_off()
+        self._link = self._authenticator = None
+
+    def power_cycle(self) -> None:
+        self.power_off()
+        self.power_on()
+
+    def write(self, report: bytes) -> None:
+        """An OUT report; a power cut planned in ``flash`` leaves the key unplugged."""
+        try:
+            self.link.write(report)
+        except PowerCutError:
+            self._cut()
+
+    def poll(self) -> None:
+        """Let time pass for the key, see :meth:`CtapHid.poll`."""
+        try:
+            self.link.poll()
+        except PowerCutError:
+            self._cut()
+
+    def _cut(self) -> None:
+        self.power_off()
+        self.link  # noqa: B018 - raises: the host sees the device vanish
+
+    def _wink(self) -> None:
+        self.winks += 1
