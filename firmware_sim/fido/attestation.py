@@ -26,15 +26,16 @@ _CA = "tokenkit test attestation CA"
 class Attestation:
     """Makes the attestation statement of a profile: packed basic, or packed self."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, reproducible: bool) -> None:
         self._profile = profile
+        self._reproducible = reproducible
 
     def statement(self, credential: Credential, auth_data: bytes, client_data_hash: bytes) -> Map:
         """The packed statement (WebAuthn §8.2) over authenticator data and client data hash."""
         signed = auth_data + client_data_hash
         if self._profile.attestation == "self":
             return {"alg": credential.key.algorithm, "sig": credential.key.sign(signed)}
-        key, certificate = _batch(self._profile)
+        key, certificate = _batch(self._profile, self._reproducible)
         return {"alg": key.algorithm, "sig": key.sign(signed), "x5c": [certificate]}
 
 
@@ -52,9 +53,9 @@ def root_certificate() -> bytes:
 
 
 @cache
-def _batch(profile: Profile) -> tuple[Es256Key, bytes]:
+def _batch(profile: Profile, reproducible: bool) -> tuple[Es256Key, bytes]:
     """The attestation key and certificate that all keys of a profile share."""
-    key = _key(profile.name)
+    key = _key(profile.name, reproducible)
     subject = _name(f"{profile.product_name} batch", "Authenticator Attestation")
     certificate = (
         _builder(subject, _name(_CA, None), key, profile.aaguid)
@@ -69,8 +70,8 @@ def _batch(profile: Profile) -> tuple[Es256Key, bytes]:
     return key, certificate.public_bytes(Encoding.DER)
 
 
-def _key(label: str) -> Es256Key:
-    return Es256Key(Es256Key.new_secret(SeededEntropy(_CA).child(label)), True)
+def _key(label: str, reproducible: bool = True) -> Es256Key:
+    return Es256Key(Es256Key.new_secret(SeededEntropy(_CA).child(label)), reproducible)
 
 
 def _name(common_name: str, unit: str | None) -> x509.Name:

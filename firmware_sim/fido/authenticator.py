@@ -39,7 +39,7 @@ class Authenticator:
         self.finger = finger
         self.powered_s = clock.now()
         self.commands = all_commands()
-        self.attestation = Attestation(profile)
+        self.attestation = Attestation(profile, entropy.reproducible)
         self.load()
 
     def load(self) -> None:

@@ -32,6 +32,8 @@ def decode(data: bytes) -> Any:
 def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     first = data[at]
     at += 1
+    if first < 24:  # most map keys
+        return first, at
     major, argument = first >> 5, first & 0x1F
     if major == 7:
         if first == 0xF5:
@@ -82,9 +84,11 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
             raise CborError("a map key must be a number or a string")
         raw = data[start:at]
         # keys ascend by major type, then length, then bytes
-        if key_major < last_major or (
-            key_major == last_major and (len(raw), raw) <= (len(last), last)
-        ):
+        if key_major == last_major:
+            ascends = raw > last if len(raw) == len(last) else len(raw) > len(last)
+        else:
+            ascends = key_major > last_major
+        if not ascends:
             raise CborError("map keys are repeated or out of order")
         last_major, last = key_major, raw
         pairs[key], at = _item(data, at, depth)
@@ -127,13 +131,13 @@ def _list(value: list[Any]) -> bytes:
 
 
 def _map(value: dict[Any, Any]) -> bytes:
-    pairs = [(encode(key), encode(item)) for key, item in value.items()]
-    pairs.sort(key=_key_order)
-    return _head(0xA0, len(pairs)) + b"".join([key + item for key, item in pairs])
-
-
-def _key_order(pair: tuple[bytes, bytes]) -> tuple[int, int, bytes]:
-    return pair[0][0] >> 5, len(pair[0]), pair[0]
+    # the order is by major type, length and bytes of the encoded key
+    items = []
+    for key, item in value.items():
+        raw = encode(key)
+        items.append((raw[0] >> 5, len(raw), raw, encode(item)))
+    items.sort()
+    return _head(0xA0, len(items)) + b"".join([raw + item for _, _, raw, item in items])
 
 
 _ENCODERS: dict[type, Callable[[Any], bytes]] = {

@@ -1,6 +1,7 @@
 """Credentials: discoverable ones in flash, server-side ones wrapped into their own id."""
 
 import hashlib
+import struct
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,6 +20,8 @@ _WRAP_KEY = "credential-wrap-key"
 _PREFIX = "credential/"
 _WRAPPED = b"\x01"
 _NONCE_LENGTH = 12
+# COSE algorithm and length of the secret, which follows; then the extensions' state, if any
+_WRAPPED_KEY = struct.Struct(">iH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ class CredentialStore:
     def add_server_side(self, rp_id: str, key: SigningKey, extensions: Map) -> Credential:
         """Wrap ``key`` into a credential id."""
         nonce = self._entropy.bytes(_NONCE_LENGTH)
-        plain = cbor.encode({1: key.algorithm, 2: key.secret, 3: extensions})
+        plain = _WRAPPED_KEY.pack(key.algorithm, len(key.secret)) + key.secret
+        if extensions:
+            plain += cbor.encode(extensions)
         sealed = self._cipher.encrypt(nonce, plain, hashlib.sha256(rp_id.encode()).digest())
         return Credential(_WRAPPED + nonce + sealed, rp_id, key, extensions=extensions)
 
@@ -146,6 +151,8 @@ class CredentialStore:
             plain = self._cipher.decrypt(nonce, sealed, hashlib.sha256(rp_id.encode()).digest())
         except InvalidTag:
             return None
-        parts = cbor.decode(plain)
-        key = ALGORITHMS[parts[1]](parts[2], self._entropy.reproducible)
-        return Credential(credential_id, rp_id, key, extensions=parts[3])
+        algorithm, length = _WRAPPED_KEY.unpack_from(plain)
+        end = _WRAPPED_KEY.size + length
+        key = ALGORITHMS[algorithm](plain[_WRAPPED_KEY.size : end], self._entropy.reproducible)
+        extensions = cbor.decode(plain[end:]) if plain[end:] else {}
+        return Credential(credential_id, rp_id, key, extensions=extensions)

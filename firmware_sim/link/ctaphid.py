@@ -24,6 +24,7 @@ KEEPALIVE_INTERVAL_S = 0.1
 _MAX_CHANNELS = 1024
 _HEAD = struct.Struct(">IBH")
 _INIT_FLAG = 0x80
+_BYTE = [bytes((value,)) for value in range(0x80)]
 
 
 class Command(IntEnum):
@@ -276,9 +277,11 @@ class CtapHid:
         self._send(channel, Command.ERROR, bytes((error,)))
 
     def _send(self, channel: int, command: Command, data: bytes) -> None:
-        packet = _HEAD.pack(channel, command | _INIT_FLAG, len(data)) + data[:_INIT_DATA]
-        self.reports.append(packet.ljust(PACKET_SIZE, b"\0"))
-        prefix = packet[:4]
-        for sequence, at in enumerate(range(_INIT_DATA, len(data), _CONTINUATION_DATA)):
-            packet = prefix + bytes((sequence,)) + data[at : at + _CONTINUATION_DATA]
-            self.reports.append(packet.ljust(PACKET_SIZE, b"\0"))
+        head = _HEAD.pack(channel, command | _INIT_FLAG, len(data))
+        add = self.reports.append
+        add((head + data[:_INIT_DATA]).ljust(PACKET_SIZE, b"\0"))
+        if len(data) > _INIT_DATA:
+            prefix = head[:4]
+            for sequence, at in enumerate(range(_INIT_DATA, len(data), _CONTINUATION_DATA)):
+                packet = prefix + _BYTE[sequence] + data[at : at + _CONTINUATION_DATA]
+                add(packet if len(packet) == PACKET_SIZE else packet.ljust(PACKET_SIZE, b"\0"))

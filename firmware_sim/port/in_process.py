@@ -1,6 +1,7 @@
 """The port inside this process: python-fido2's HID connection over 64-byte reports."""
 
 import math
+from collections import deque
 
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
@@ -20,6 +21,7 @@ class InProcessConnection(CtapHidConnection):
     def __init__(self, key: SecurityKey) -> None:
         self._key: SecurityKey | None = key
         self._channels: set[bytes] = set()
+        self._inbox: deque[bytes] = deque()
 
     def write_packet(self, data: bytes) -> None:
         key = self._open()
@@ -27,29 +29,32 @@ class InProcessConnection(CtapHidConnection):
         key.write(data)
 
     def read_packet(self) -> bytes:
+        # long answers are many reports: the common case must cost nothing
+        if self._inbox:
+            return self._inbox.popleft()
         key = self._open()
-        while (report := self._take(key)) is None:
+        self._collect(key)
+        while not self._inbox:
             wake_s = key.link.wake_s()
             if wake_s == math.inf:
                 raise OSError("the key has nothing to send and waits for nothing")
             key.clock.wait_until(wake_s)
             key.poll()
-        return report
+            self._collect(key)
+        return self._inbox.popleft()
 
     def close(self) -> None:
         if self._key is not None and self._key.powered:
-            while self._take(self._key) is not None:
-                pass
+            self._collect(self._key)
+        self._inbox.clear()
         self._key = None
 
-    def _take(self, key: SecurityKey) -> bytes | None:
-        """The next report on a channel of this connection; the others stay for theirs."""
+    def _collect(self, key: SecurityKey) -> None:
+        """Take the reports on channels of this connection; the others stay for theirs."""
         reports = key.link.reports
-        for position, report in enumerate(reports):
-            if report[:4] in self._channels:
-                del reports[position]
-                return report
-        return None
+        for _ in range(len(reports)):
+            report = reports.popleft()
+            (self._inbox if report[:4] in self._channels else reports).append(report)
 
     def _open(self) -> SecurityKey:
         if self._key is None:

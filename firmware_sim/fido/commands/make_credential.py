@@ -65,7 +65,7 @@ def info(authenticator: Authenticator) -> Map:
     return {
         0x04: {"rk": True, "makeCredUvNotRqd": profile.make_cred_uv_not_rqd},
         0x07: profile.max_credentials_in_list,
-        0x08: 128,  # wrapped ids take 72 bytes, discoverable ones 32
+        0x08: 128,  # wrapped ids take 67 bytes, discoverable ones 32
         0x0A: [{"alg": number, "type": "public-key"} for number in profile.algorithms],
         0x14: authenticator.credentials.remaining,
         0x16: ["packed"],
