@@ -1,0 +1,166 @@
+"""``tokenkit keys``: list, info, ping, wink."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tokenkit.keys import FoundKey
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_selector_argument = click.argument("selector", default="auto")
+
+
+@click.group("keys")
+def command() -> None:
+    """Find, inspect and test security keys, real or virtual.
+
+    \b
+    SELECTOR says which key:
+      auto                    the only one plugged in (default)
+      hid:/dev/hidraw3        a path, as shown by: tokenkit keys list
+      pcsc:READER             a smart-card reader, or a part of its name
+      serial:NUMBER           a serial number
+      virtual:PROFILE[?seed=N]  a key made of software, such as virtual:reference
+    """
+
+
+@command.command("list")
+@_json_option
+def list_keys(as_json: bool) -> None:
+    """List the keys that are plugged in; those that cannot be read show why."""
+    from tokenkit.keys import survey
+
+    keys, notes = survey()
+    for note in notes:
+        click.echo(f"tokenkit: {note}", err=True)
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json([asdict(key) for key in keys])
+    elif keys:
+        _print_keys(keys)
+    else:
+        click.echo("no security key is plugged in")
+    if not as_json:
+        from tokenkit.virtual import profile_names
+
+        names = "  ".join(f"virtual:{name}" for name in profile_names())
+        click.echo(f"always there: {names}")
+
+
+@command.command()
+@_selector_argument
+@_json_option
+def info(selector: str, as_json: bool) -> None:
+    """Show what a key says of itself: every member of getInfo."""
+    from tokenkit.keys import open_key, read_info
+
+    with open_key(selector) as key:
+        members = read_info(key)
+        identity = {
+            "selector": key.selector,
+            "name": key.name,
+            "serial_number": key.serial_number,
+        }
+    if as_json:
+        _print_json({**identity, "info": members})
+        return
+    table = _table("member", "value")
+    for name, value in identity.items():
+        table.add_row(name.replace("_", " "), "unknown" if value is None else value)
+    table.add_section()
+    for name, value in members.items():
+        table.add_row(name, _value(name, value))
+    _console().print(table)
+
+
+@command.command("ping")
+@_selector_argument
+@click.option("--count", default=10, type=click.IntRange(1), show_default=True, help="Messages.")
+@click.option(
+    "--size", default=57, type=click.IntRange(0, 7609), show_default=True, help="Bytes in each."
+)
+@_json_option
+@click.pass_context
+def ping_key(ctx: click.Context, selector: str, count: int, size: int, as_json: bool) -> None:
+    """Send messages and measure their round trips; exit status 1 if one comes back changed."""
+    from tokenkit.keys import EchoError, open_key, ping
+
+    with open_key(selector) as key:
+        try:
+            result = ping(key, count, size)
+        except EchoError as error:
+            click.echo(f"tokenkit: {error}", err=True)
+            ctx.exit(1)
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json({"selector": key.selector, "name": key.name, **asdict(result)})
+        return
+    times = ", ".join(
+        f"{name} {seconds * 1000:.3f} ms"
+        for name, seconds in (
+            ("min", result.min_s),
+            ("median", result.median_s),
+            ("max", result.max_s),
+        )
+    )
+    click.echo(f"{key}\n{count} × {size} bytes came back the same: {times}")
+
+
+@command.command("wink")
+@_selector_argument
+def wink_key(selector: str) -> None:
+    """Make a key blink, to see which one it is."""
+    from tokenkit.keys import open_key, wink
+
+    with open_key(selector) as key:
+        wink(key)
+    click.echo(f"winked: {key}")
+
+
+def _print_keys(keys: "list[FoundKey]") -> None:
+    table = _table("selector", "key", "serial number", "versions")
+    for key in keys:
+        says = key.problem or " ".join(key.versions)
+        table.add_row(key.selector, key.name, key.serial_number or "", says)
+    _console().print(table)
+
+
+def _value(name: str, value: Any) -> str:
+    """A getInfo member for people."""
+    from tokenkit.keys.info import algorithm_name
+
+    if name == "algorithms":
+        numbers = [each["alg"] for each in value if isinstance(each, dict) and "alg" in each]
+        return ", ".join(f"{algorithm_name(number)} ({number})" for number in numbers)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_value('', each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(_value("", each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _table(*columns: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # names come from devices: they are text, not markup
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,297 @@
+"""The one door to the device side: make virtual devices, and plug them in.
+
+>>> world = World(seed=1)
+>>> device = connect(world.security_key())  # python-fido2's own CtapHidDevice
+>>> token = world.token()
+>>> len(token.code())
+6
+"""
+
+import itertools
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import fido2.hid
+from fido2.hid import CtapHidDevice
+from fido2.hid.base import CtapHidConnection, HidDescriptor
+
+from firmware_sim.otp.display import Display
+from firmware_sim.otp.factory import Batch, Factory
+from firmware_sim.otp.seed_file import write_csv, write_pskc
+from firmware_sim.otp.token import HardwareToken, TokenKind, TokenSpec
+from firmware_sim.port.in_process import InProcessConnection, hid_descriptor
+from firmware_sim.profiles import Profile, load_profile, profile_names
+from firmware_sim.security_key import SecurityKey, UnpluggedError
+from firmware_sim.world.clock import Clock, SimulatedClock, SystemClock
+from firmware_sim.world.entropy import Entropy, OsEntropy, SeededEntropy
+from firmware_sim.world.environment import Constant, DailyCycle, Environment, Schedule, place
+from firmware_sim.world.finger import (
+    Finger,
+    ScriptedFinger,
+    TerminalFinger,
+    Touch,
+    TouchAfter,
+    never_touch,
+    touch_at_once,
+)
+from firmware_sim.world.flash import Flash, FlashError, MemoryFlash, PowerCutError, SqliteFlash
+from firmware_sim.world.token_clock import BatteryChange, Step, Stuck, TokenClock
+
+__all__ = [
+    "Batch",
+    "BatteryChange",
+    "Clock",
+    "Constant",
+    "DailyCycle",
+    "Display",
+    "Entropy",
+    "Environment",
+    "Finger",
+    "Flash",
+    "FlashError",
+    "HardwareToken",
+    "MemoryFlash",
+    "OsEntropy",
+    "PowerCutError",
+    "Profile",
+    "ScriptedFinger",
+    "SecurityKey",
+    "SeededEntropy",
+    "SimulatedClock",
+    "SqliteFlash",
+    "Step",
+    "Stuck",
+    "SystemClock",
+    "TerminalFinger",
+    "TokenClock",
+    "TokenKind",
+    "TokenSpec",
+    "Touch",
+    "TouchAfter",
+    "UnpluggedError",
+    "World",
+    "connect",
+    "load_profile",
+    "never_touch",
+    "place",
+    "plugged",
+    "plugged_key",
+    "profile_names",
+    "touch_at_once",
+    "write_csv",
+    "write_pskc",
+]
+
+
+class World:
+    """One clock and one source of randomness, shared by all devices made here.
+
+    The clock is simulated unless one is given, and then starts at ``start_s`` (seconds since the
+    Unix epoch, UTC). With a ``seed`` each device depends on the seed and its own name alone, so
+    that making one more changes no other; without one the operating system's randomness is used.
+    """
+
+    def __init__(
+        self,
+        seed: int | str | None = None,
+        start_s: float | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if clock is not None and start_s is not None:
+            raise ValueError("give a clock or the time at which a simulated one starts, not both")
+        if clock is None:
+            clock = SimulatedClock() if start_s is None else SimulatedClock(start_s)
+        self.clock = clock
+        self.entropy = OsEntropy() if seed is None else SeededEntropy(seed)
+        self._made: Counter[str] = Counter()
+
+    def child_entropy(self, label: str) -> Entropy:
+        """A stream of its own for ``label``: always the same one for a seed."""
+        if isinstance(self.entropy, SeededEntropy):
+            return self.entropy.child(label)
+        return self.entropy
+
+    def make_batch(
+        self, prefix: str, count: int = 1, *, first: int | None = None, **options: Any
+    ) -> Batch:
+        """Make ``count`` hardware tokens now; ``options`` are those of ``Factory.make_batch``.
+
+        Serial numbers are ``prefix`` and a number from ``first`` on, by default the one after
+        the last made here with that prefix.
+        """
+        if first is None:
+            first = self._made[prefix] + 1
+        factory = Factory(self.child_entropy(f"batch {prefix} {first}"), self.clock.now())
+        batch = factory.make_batch(prefix, count, first, **options)
+        self._made[prefix] = max(self._made[prefix], first + count - 1)
+        return batch
+
+    def token(
+        self,
+        spec: TokenSpec | None = None,
+        *,
+        place: "str | Environment" = "desk",
+        flash: Flash | None = None,
+        prefix: str = "TKTEST",
+        **options: Any,
+    ) -> HardwareToken:
+        """A hardware token lying at ``place``: that of ``spec``, or a new one made here."""
+        if spec is None:
+            spec = self.make_batch(prefix, **options).tokens[0]
+        elif options:
+            raise ValueError(f"a finished token takes no options: {', '.join(sorted(options))}")
+        environment = _place(place) if isinstance(place, str) else place
+        return HardwareToken(spec, self.clock, Schedule(environment), flash)
+
+    def security_key(
+        self,
+        profile: str | Profile = "reference",
+        *,
+        name: str | None = None,
+        flash: Flash | None = None,
+        finger: Finger | None = None,
+    ) -> SecurityKey:
+        """A security key; its secrets and serial number follow from the seed and ``name``.
+
+        Without a name the keys are ``key``, ``key-2``, ``key-3`` and so on. The finger touches
+        at once by default. ValueError if there is no such profile.
+        """
+        if isinstance(profile, str):
+            profile = load_profile(profile)
+        if name is None:
+            self._made["security key"] += 1
+            number = self._made["security key"]
+            name = "key" if number == 1 else f"key-{number}"
+        serial = int.from_bytes(self.child_entropy(f"serial number {name}").bytes(4), "big")
+        return SecurityKey(
+            profile,
+            clock=self.clock,
+            entropy=self.child_entropy(f"security key {name}"),
+            flash=flash,
+            finger=finger,
+            serial_number=f"VIRTUAL-{serial:010d}",
+        )
+
+
+_place = place  # the parameter of World.token hides the function
+
+
+def connect(key: SecurityKey) -> CtapHidDevice:
+    """Open ``key``, plugging it in if need be: python-fido2's device over 64-byte reports."""
+    key.power_on()
+    path = f"virtual/{key.profile.name}-{key.serial_number}"
+    return CtapHidDevice(hid_descriptor(key, path), InProcessConnection(key))
+
+
+@dataclass
+class _Slot:
+    """A virtual USB port with a key in it; ``uses`` counts the contexts that hold it there."""
+
+    key: SecurityKey
+    descriptor: HidDescriptor
+    uses: int = 0
+
+
+_slots: dict[str, _Slot] = {}
+_lock = threading.RLock()
+# what python-fido2 had before the first key was plugged in
+_originals: dict[str, Any] = {}
+
+
+@contextmanager
+def plugged(*keys: SecurityKey) -> Iterator[list[str]]:
+    """Plug ``keys`` in for every python-fido2 program in this process; yields their paths.
+
+    ``CtapHidDevice.list_devices()``, ``fido2.hid.open_device`` and what they rest on see these
+    keys beside the real ones. On leaving the keys are pulled out and lose power: they vanish, and
+    open devices raise OSError. May be nested; a key plugged in twice stays until the last leaves.
+    """
+    with ExitStack() as stack:
+        paths = []
+        for key in keys:
+            paths.append(_plug_in(key))
+            stack.callback(_pull_out, key)
+        yield paths
+
+
+def plugged_key(path: str) -> SecurityKey | None:
+    """The virtual key that is plugged in at ``path`` of its HID descriptor, if any."""
+    slot = _slots.get(path)
+    return None if slot is None else slot.key
+
+
+def _plug_in(key: SecurityKey) -> str:
+    with _lock:
+        path = next((path for path, slot in _slots.items() if slot.key is key), None)
+        if path is None:
+            key.power_on()
+            paths = (f"virtual/{key.profile.name}-{number}" for number in itertools.count(1))
+            path = next(path for path in paths if path not in _slots)
+            if not _slots:
+                _patch()
+            _slots[path] = _Slot(key, hid_descriptor(key, path))
+        _slots[path].uses += 1
+        return path
+
+
+def _pull_out(key: SecurityKey) -> None:
+    with _lock:
+        path, slot = next(each for each in _slots.items() if each[1].key is key)
+        slot.uses -= 1
+        if slot.uses:
+            return
+        del _slots[path]
+        if not _slots:
+            _restore()
+        key.power_off()
+
+
+def _patch() -> None:
+    """Replace the functions that ``fido2.hid`` looks up by name at each call."""
+    for replacement in (list_descriptors, get_descriptor, open_connection):
+        name = replacement.__name__
+        _originals[name] = getattr(fido2.hid, name)
+        setattr(fido2.hid, name, replacement)
+
+
+def _restore() -> None:
+    while _originals:
+        setattr(fido2.hid, *_originals.popitem())
+
+
+def _slot_at(path: str | bytes) -> _Slot | None:
+    return _slots.get(os.fsdecode(path))
+
+
+def _original(name: str) -> Any:
+    """python-fido2's own function, also for a caller that outlived the last virtual key."""
+    return _originals.get(name) or getattr(fido2.hid, name)
+
+
+def list_descriptors() -> list[HidDescriptor]:
+    """In the place of ``fido2.hid.list_descriptors`` while a key is plugged in."""
+    with _lock:
+        virtual = [slot.descriptor for slot in _slots.values()]
+        real = _original("list_descriptors")
+    return [*real(), *virtual]
+
+
+def get_descriptor(path: str | bytes) -> HidDescriptor:
+    """In the place of ``fido2.hid.get_descriptor``."""
+    with _lock:
+        slot, real = _slot_at(path), _original("get_descriptor")
+    descriptor: HidDescriptor = slot.descriptor if slot else real(path)
+    return descriptor
+
+
+def open_connection(descriptor: HidDescriptor) -> CtapHidConnection:
+    """In the place of ``fido2.hid.open_connection``."""
+    with _lock:
+        slot, real = _slot_at(descriptor.path), _original("open_connection")
+    connection: CtapHidConnection = InProcessConnection(slot.key) if slot else real(descriptor)
+    return connection
