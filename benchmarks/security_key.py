@@ -92,7 +92,8 @@ def _bytes_level() -> dict[str, Any]:
 
     def run(request: bytes) -> None:
         response = authenticator.start(request).response
-        assert response is not None and response[0] == 0
+        assert response is not None
+        assert response[0] == 0
 
     return {
         "registration, request bytes": lambda: run(make),
