@@ -55,12 +55,10 @@ def test_a_wrong_selector_says_how_to_write_it(text: str, advice: str) -> None:
 
 @given(st.text())
 def test_any_text_is_a_selector_or_a_clear_error(text: str) -> None:
+    parsed, message = None, ""
     try:
         parsed = str(parse_selector(text))
     except TokenkitError as error:
-        parsed = ""
         message = str(error)
-    else:
-        message = ""
-    assert (parsed == text) != bool(message)
+    assert parsed == (None if message else text)
     assert "\n" not in message
