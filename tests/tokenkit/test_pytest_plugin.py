@@ -3,9 +3,9 @@
 import pytest
 
 # Imported out here, so that the inner runs, which forget what they imported, find them loaded.
-import tokenkit.keys  # noqa: F401
-import tokenkit.verifier  # noqa: F401
-import tokenkit.virtual  # noqa: F401
+import tokenkit.keys
+import tokenkit.verifier
+import tokenkit.virtual
 
 KEY_TEST = """
     from fido2.ctap2 import Ctap2

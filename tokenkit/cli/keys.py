@@ -18,10 +18,10 @@ def command() -> None:
 
     \b
     SELECTOR says which key:
-      auto                    the only one plugged in (default)
-      hid:/dev/hidraw3        a path, as shown by: tokenkit keys list
-      pcsc:READER             a smart-card reader, or a part of its name
-      serial:NUMBER           a serial number
+      auto                      the only one plugged in (default)
+      hid:/dev/hidraw3          a path, as shown by: tokenkit keys list
+      pcsc:READER               a smart-card reader, or a part of its name
+      serial:NUMBER             a serial number
       virtual:PROFILE[?seed=N]  a key made of software, such as virtual:reference
     """
 
@@ -29,7 +29,10 @@ def command() -> None:
 @command.command("list")
 @_json_option
 def list_keys(as_json: bool) -> None:
-    """List the keys that are plugged in; those that cannot be read show why."""
+    """List the keys that are plugged in.
+
+    One that cannot be read shows why, and hides no other.
+    """
     from tokenkit.keys import survey
 
     keys, notes = survey()
@@ -47,14 +50,14 @@ def list_keys(as_json: bool) -> None:
         from tokenkit.virtual import profile_names
 
         names = "  ".join(f"virtual:{name}" for name in profile_names())
-        click.echo(f"always there: {names}")
+        click.echo(f"made of software: {names}")
 
 
 @command.command()
 @_selector_argument
 @_json_option
 def info(selector: str, as_json: bool) -> None:
-    """Show what a key says of itself: every member of getInfo."""
+    """Show every member of getInfo."""
     from tokenkit.keys import open_key, read_info
 
     with open_key(selector) as key:
@@ -85,7 +88,10 @@ def info(selector: str, as_json: bool) -> None:
 @_json_option
 @click.pass_context
 def ping_key(ctx: click.Context, selector: str, count: int, size: int, as_json: bool) -> None:
-    """Send messages and measure their round trips; exit status 1 if one comes back changed."""
+    """Measure round trips.
+
+    Exit status 1 if a message comes back changed.
+    """
     from tokenkit.keys import EchoError, open_key, ping
 
     with open_key(selector) as key:

@@ -69,7 +69,7 @@ def _choose(selector: Selector, keys: list[FoundKey], notes: list[str]) -> Found
         raise NoSuchKeyError(_lines("several keys fit; choose by selector", usable, []))
     if fitting:
         raise NoSuchKeyError(_lines("no key can be opened", fitting, notes))
-    raise NoSuchKeyError(_lines(_NOTHING, [], notes))
+    raise NoSuchKeyError("; ".join([_NOTHING, *notes]))
 
 
 def _lines(message: str, keys: Iterable[FoundKey], notes: Iterable[str]) -> str:
