@@ -1,0 +1,60 @@
+"""Batch files: tokens as they lie in the drawer, seeds and crystals, to be run again later."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from firmware_sim.otp.factory import Batch
+from firmware_sim.otp.private_file import write_private_files
+from firmware_sim.otp.seed_file import csv_file, pskc_file
+from firmware_sim.otp.token import TokenSpec
+
+BATCH_NAME, PSKC_NAME, CSV_NAME = "batch.json", "seeds.pskcxml", "seeds.csv"
+
+
+class BatchFileError(ValueError):
+    """A file that is no batch file; the message names it and says what is wrong."""
+
+
+class _BatchFile(msgspec.Struct, forbid_unknown_fields=True):
+    format: Literal["otp batch 1"]
+    tokens: list[TokenSpec]
+
+
+def ship_batch(
+    batch: Batch, directory: str | Path, pre_shared_key: bytes | None = None
+) -> dict[str, Path]:
+    """Write a batch file and both seed files into ``directory``, made if need be: all or none.
+
+    Returns their paths as ``batch``, ``pskc`` and ``csv``; all have mode 0600. The PSKC file is
+    encrypted if there is a ``pre_shared_key``; batch and CSV file hold the seeds in the clear.
+    FileExistsError if one of the files is there already.
+    """
+    directory = Path(directory)
+    files = {
+        "batch": (directory / BATCH_NAME, batch_file(batch)),
+        "pskc": (directory / PSKC_NAME, pskc_file(batch.tokens, pre_shared_key)),
+        "csv": (directory / CSV_NAME, csv_file(batch.tokens)),
+    }
+    directory.mkdir(parents=True, exist_ok=True)
+    write_private_files(dict(files.values()))
+    return {name: path for name, (path, _) in files.items()}
+
+
+def batch_file(batch: Batch) -> bytes:
+    """The contents of a batch file: JSON, bytes in base64."""
+    file = _BatchFile("otp batch 1", batch.tokens)
+    return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+
+
+def read_batch(path: str | Path) -> Batch:
+    """The batch in a file of :func:`ship_batch`. BatchFileError if it is none; OSError."""
+    try:
+        file = msgspec.json.decode(Path(path).read_bytes(), type=_BatchFile)
+    except msgspec.MsgspecError as error:
+        raise BatchFileError(f"{path}: not a batch file: {error}") from error
+    numbers = [spec.serial_number for spec in file.tokens]
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise BatchFileError(f"{path}: a batch has tokens, and each serial number once")
+    return Batch(file.tokens)

@@ -1,0 +1,292 @@
+"""``tokenkit otp``: make, show, watch."""
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tokenkit.cli.output import console, print_json, table
+from tokenkit.errors import TokenkitError
+
+if TYPE_CHECKING:
+    from tokenkit.virtual import Clock, Display, HardwareToken, TokenSpec
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("otp")
+def command() -> None:
+    """Make and read hardware TOTP/HOTP tokens.
+
+    A batch of tokens is a directory with batch.json, which show and watch run, and seed files for
+    a verifier: seeds.pskcxml (PSKC, RFC 6030) and seeds.csv.
+    """
+
+
+def _hex(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
+    try:
+        return None if value is None else bytes.fromhex(value)
+    except ValueError:
+        # not repeated: it is a key
+        raise click.BadParameter("not hexadecimal: give 32, 48 or 64 digits 0-9 a-f") from None
+
+
+def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """ISO 8601 with a zone, as seconds since the Unix epoch."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is no ISO 8601 time such as 2026-11-24T12:00:00Z"
+        ) from None
+    if moment.tzinfo is None:
+        raise click.BadParameter(
+            f"{value!r} has no time zone: add Z for UTC, or an offset such as +01:00"
+        )
+    return moment.timestamp()
+
+
+@command.command()
+@click.argument("prefix")
+@click.option("--count", default=1, type=click.IntRange(1), show_default=True, help="Tokens.")
+@click.option(
+    "--kind",
+    default="TOTP",
+    type=click.Choice(["TOTP", "HOTP"], case_sensitive=False),
+    show_default=True,
+)
+@click.option(
+    "--algorithm",
+    default="SHA1",
+    type=click.Choice(["SHA1", "SHA256", "SHA512"], case_sensitive=False),
+    show_default=True,
+)
+@click.option("--digits", default=6, type=click.IntRange(6, 8), show_default=True)
+@click.option(
+    "--period",
+    default="30",
+    type=click.Choice(["30", "60"]),
+    show_default=True,
+    help="Time step in seconds.",
+)
+@click.option(
+    "--grade",
+    default="token",
+    show_default=True,
+    help="Crystals: token (trimmed by its maker), 20ppm, 50ppm or perfect.",
+)
+@click.option("--seed", help="Make the same tokens each time; without it they are random.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory for the three files.",
+)
+@click.option(
+    "--pskc-key", callback=_hex, metavar="HEX", help="Encrypt the PSKC file (AES) with this key."
+)
+@click.option("--show-seeds", is_flag=True, help="Print the secret keys as well.")
+@_json_option
+@click.pass_obj
+def make(
+    clock: "Clock | None",
+    prefix: str,
+    count: int,
+    kind: str,
+    algorithm: str,
+    digits: int,
+    period: str,
+    grade: str,
+    seed: str | None,
+    out: Path,
+    pskc_key: bytes | None,
+    show_seeds: bool,
+    as_json: bool,
+) -> None:
+    """Make a batch of tokens, with serial numbers PREFIX00000001 and so on.
+
+    All files are readable by you only; batch.json and seeds.csv hold the secret keys in the
+    clear. Nothing is overwritten.
+    """
+    from tokenkit.virtual import SystemClock, World, ship_batch
+
+    with _plain_errors():
+        batch = World(seed, clock=clock or SystemClock()).make_batch(
+            prefix,
+            count,
+            kind=kind,
+            algorithm=algorithm,
+            digits=digits,
+            period_s=int(period),
+            grade=grade,
+        )
+        paths = ship_batch(batch, out, pskc_key)
+    rows = [_row(spec, show_seeds) for spec in batch.tokens]
+    if as_json:
+        print_json({**{name: str(path) for name, path in paths.items()}, "tokens": rows})
+        return
+    listing = table(*(name.replace("_", " ") for name in rows[0]))
+    for row in rows:
+        listing.add_row(*map(str, row.values()))
+    console().print(listing)
+    for path in paths.values():
+        click.echo(f"wrote {path}")
+
+
+def _row(spec: "TokenSpec", show_seed: bool) -> dict[str, Any]:
+    row = {
+        "serial_number": spec.serial_number,
+        "kind": str(spec.kind),
+        "algorithm": spec.algorithm,
+        "digits": spec.digits,
+        "period_s": spec.period_s if spec.kind == "TOTP" else None,
+        "tolerance_ppm": round(spec.crystal.tolerance_ppm, 3),
+    }
+    if show_seed:
+        row["seed"] = base64.b32encode(spec.seed).decode()
+    return {name: value for name, value in row.items() if value is not None}
+
+
+@command.command()
+@click.argument("batch_file", type=_file)
+@click.argument("serial_number", metavar="SERIAL")
+@click.option(
+    "--at",
+    "at_s",
+    callback=_moment,
+    metavar="TIME",
+    help="True time, ISO 8601 with zone; now if not set.",
+)
+@click.option(
+    "--svg",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw the token into this file.",
+)
+@_json_option
+@click.pass_obj
+def show(
+    clock: "Clock | None",
+    batch_file: Path,
+    serial_number: str,
+    at_s: float | None,
+    svg: Path | None,
+    as_json: bool,
+) -> None:
+    """Press the button of token SERIAL and show its display and its clock's error.
+
+    The token has been lying on a desk since it was made. An HOTP token goes on by one code with
+    each press; its counter is kept beside the batch file, in a file that ends in .flash.
+    """
+    from tokenkit.virtual import SimulatedClock, SystemClock, write_private_files
+
+    true_clock = SimulatedClock(at_s) if at_s is not None else clock or SystemClock()
+    with _plain_errors(), _token(batch_file, serial_number, true_clock) as token:
+        now_s = true_clock.now()
+        display = token.press()
+        error_s = token.token_clock.error_s(now_s)
+        if svg is not None:
+            picture = display.svg(serial_number).encode()
+            write_private_files({svg: picture}, overwrite=True)
+    if as_json:
+        print_json(
+            {
+                "serial_number": serial_number,
+                "kind": str(token.spec.kind),
+                "true_time": _iso(now_s),
+                "clock_error_s": round(error_s, 6),
+                "lit": display.lit,
+                "code": display.digits or None,
+                "bars": display.bars,
+                "low_battery": display.low_battery,
+            }
+        )
+        return
+    click.echo(_picture(token, display, now_s))
+    click.echo(f"code {display.digits}" if display.lit else "dark: the battery is empty")
+
+
+@command.command()
+@click.argument("batch_file", type=_file)
+@click.argument("serial_number", metavar="SERIAL")
+@click.option(
+    "--for", "for_s", type=click.FloatRange(0), metavar="SECONDS", help="Stop after so long."
+)
+@click.pass_obj
+def watch(clock: "Clock | None", batch_file: Path, serial_number: str, for_s: float | None) -> None:
+    """Redraw the display of token SERIAL each second, until Ctrl-C.
+
+    The button is pressed at the start; that of a TOTP token again whenever the display has gone
+    to sleep.
+    """
+    from tokenkit.virtual import SystemClock, TokenKind
+
+    clock = clock or SystemClock()
+    with _plain_errors(), _token(batch_file, serial_number, clock) as token:
+        start_s = clock.now()
+        display = token.press()
+        click.echo(_picture(token, display, start_s))
+        second = 1
+        while for_s is None or second <= for_s:
+            try:
+                clock.wait_until(start_s + second)
+            except KeyboardInterrupt:
+                break
+            display = token.display()
+            if not display.lit and token.spec.kind is TokenKind.TOTP:
+                display = token.press()
+            # up to the first of the picture's lines, and clear; click leaves it out of a pipe
+            click.echo("\x1b[5A\x1b[J", nl=False)
+            click.echo(_picture(token, display, clock.now()))
+            second += 1
+
+
+@contextmanager
+def _token(batch_file: Path, serial_number: str, clock: "Clock") -> "Iterator[HardwareToken]":
+    from tokenkit.virtual import SqliteFlash, TokenKind, World, read_batch
+
+    spec = read_batch(batch_file).find(serial_number)
+    world = World(clock=clock)
+    if spec.kind is TokenKind.TOTP:
+        yield world.token(spec)
+        return
+    flash = SqliteFlash(batch_file.with_suffix(".flash"))
+    try:
+        yield world.token(spec, flash=flash)
+    finally:
+        flash.close()
+
+
+def _picture(token: "HardwareToken", display: "Display", true_s: float) -> str:
+    """Five lines."""
+    error_s = token.token_clock.error_s(true_s)
+    return (
+        f"{display.text()}\n\n{token.serial_number}  {_iso(true_s)}  clock error {error_s:+.3f} s"
+    )
+
+
+def _iso(true_s: float) -> str:
+    return datetime.fromtimestamp(true_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what the device side and the operating system refuse into one line."""
+    from tokenkit.virtual import FlashError
+
+    try:
+        yield
+    except FileExistsError as error:
+        raise TokenkitError(
+            f"{error.filename} is there already and is not overwritten: choose another directory"
+        ) from error
+    except OSError as error:
+        raise TokenkitError(f"{error.filename}: {error.strerror}") from error
+    except (FlashError, ValueError) as error:
+        raise TokenkitError(str(error)) from error
