@@ -20,10 +20,13 @@ import fido2.hid
 from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
+from firmware_sim.otp.batch_file import read_batch, ship_batch
+from firmware_sim.otp.battery import Battery
 from firmware_sim.otp.display import Display
 from firmware_sim.otp.factory import Batch, Factory
+from firmware_sim.otp.private_file import write_private_files
 from firmware_sim.otp.seed_file import write_csv, write_pskc
-from firmware_sim.otp.token import HardwareToken, TokenKind, TokenSpec
+from firmware_sim.otp.token import EmptyBatteryError, HardwareToken, TokenKind, TokenSpec
 from firmware_sim.port.in_process import InProcessConnection, hid_descriptor
 from firmware_sim.profiles import Profile, load_profile, profile_names
 from firmware_sim.security_key import SecurityKey, UnpluggedError
@@ -44,11 +47,13 @@ from firmware_sim.world.token_clock import BatteryChange, Step, Stuck, TokenCloc
 
 __all__ = [
     "Batch",
+    "Battery",
     "BatteryChange",
     "Clock",
     "Constant",
     "DailyCycle",
     "Display",
+    "EmptyBatteryError",
     "Entropy",
     "Environment",
     "Finger",
@@ -82,8 +87,11 @@ __all__ = [
     "plugged",
     "plugged_key",
     "profile_names",
+    "read_batch",
+    "ship_batch",
     "touch_at_once",
     "write_csv",
+    "write_private_files",
     "write_pskc",
 ]
 
@@ -126,7 +134,7 @@ class World:
         """
         if first is None:
             first = self._made[prefix] + 1
-        factory = Factory(self.child_entropy(f"batch {prefix} {first}"), self.clock.now())
+        factory = Factory(self.child_entropy("factory"), self.clock.now())
         batch = factory.make_batch(prefix, count, first, **options)
         self._made[prefix] = max(self._made[prefix], first + count - 1)
         return batch
@@ -137,6 +145,7 @@ class World:
         *,
         place: "str | Environment" = "desk",
         flash: Flash | None = None,
+        battery: Battery | None = None,
         prefix: str = "TKTEST",
         **options: Any,
     ) -> HardwareToken:
@@ -146,7 +155,7 @@ class World:
         elif options:
             raise ValueError(f"a finished token takes no options: {', '.join(sorted(options))}")
         environment = _place(place) if isinstance(place, str) else place
-        return HardwareToken(spec, self.clock, Schedule(environment), flash)
+        return HardwareToken(spec, self.clock, Schedule(environment), flash, battery)
 
     def security_key(
         self,

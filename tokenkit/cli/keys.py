@@ -1,9 +1,10 @@
 """``tokenkit keys``: list, info, ping, wink."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from tokenkit.cli.output import console, print_json, table
 
 if TYPE_CHECKING:
     from tokenkit.keys import FoundKey
@@ -41,7 +42,7 @@ def list_keys(as_json: bool) -> None:
     if as_json:
         from dataclasses import asdict
 
-        _print_json([asdict(key) for key in keys])
+        print_json([asdict(key) for key in keys])
     elif keys:
         _print_keys(keys)
     else:
@@ -68,15 +69,15 @@ def info(selector: str, as_json: bool) -> None:
             "serial_number": key.serial_number,
         }
     if as_json:
-        _print_json({**identity, "info": members})
+        print_json({**identity, "info": members})
         return
-    table = _table("member", "value")
+    shown = table("member", "value")
     for name, value in identity.items():
-        table.add_row(name.replace("_", " "), "unknown" if value is None else value)
-    table.add_section()
+        shown.add_row(name.replace("_", " "), "unknown" if value is None else value)
+    shown.add_section()
     for name, value in members.items():
-        table.add_row(name, _value(name, value))
-    _console().print(table)
+        shown.add_row(name, _value(name, value))
+    console().print(shown)
 
 
 @command.command("ping")
@@ -103,7 +104,7 @@ def ping_key(ctx: click.Context, selector: str, count: int, size: int, as_json: 
     if as_json:
         from dataclasses import asdict
 
-        _print_json({"selector": key.selector, "name": key.name, **asdict(result)})
+        print_json({"selector": key.selector, "name": key.name, **asdict(result)})
         return
     times = ", ".join(
         f"{name} {seconds * 1000:.3f} ms"
@@ -128,11 +129,11 @@ def wink_key(selector: str) -> None:
 
 
 def _print_keys(keys: "list[FoundKey]") -> None:
-    table = _table("selector", "key", "serial number", "versions")
+    shown = table("selector", "key", "serial number", "versions")
     for key in keys:
         says = key.problem or " ".join(key.versions)
-        table.add_row(key.selector, key.name, key.serial_number or "", says)
-    _console().print(table)
+        shown.add_row(key.selector, key.name, key.serial_number or "", says)
+    console().print(shown)
 
 
 def _value(name: str, value: Any) -> str:
@@ -149,24 +150,3 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
-
-
-def _table(*columns: str) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    # names come from devices: they are text, not markup
-    return Console(markup=False, highlight=False, emoji=False)
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
