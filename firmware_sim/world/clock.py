@@ -82,7 +82,7 @@ class SimulatedClock:
         self.set(self._now_s + seconds)
 
     def wait_until(self, true_s: float) -> None:
-        if true_s > self._now_s:
+        if _finite(true_s) > self._now_s:
             self.set(true_s)
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-_BLOCK = bytes(4096)
+_BLOCK = 4096
 
 
 class Entropy(Protocol):
@@ -17,7 +17,7 @@ class Entropy(Protocol):
         """Whether a run must come out the same again (deterministic signatures are then used)."""
 
     def bytes(self, count: int) -> bytes:
-        """The next ``count`` random bytes."""
+        """The next ``count`` random bytes; ValueError if ``count`` is negative."""
 
 
 class OsEntropy:
@@ -48,8 +48,10 @@ class SeededEntropy:
         self._buffer = b""
 
     def bytes(self, count: int) -> bytes:
-        while len(self._buffer) < count:
-            self._buffer += self._stream.update(_BLOCK)
+        if count < 0:
+            raise ValueError(f"cannot draw {count} bytes")
+        if (missing := count - len(self._buffer)) > 0:
+            self._buffer += self._stream.update(bytes(max(missing, _BLOCK)))
         drawn, self._buffer = self._buffer[:count], self._buffer[count:]
         return drawn
 

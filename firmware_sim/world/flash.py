@@ -1,10 +1,14 @@
 """Non-volatile storage: keys and values, changed in transactions."""
 
+import itertools
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
+
+# In the header of the file, so that no other program's database is taken for a state file.
+_APPLICATION_ID = int.from_bytes(b"TKfl", "big")
 
 
 class PowerCutError(Exception):
@@ -60,33 +64,42 @@ class SqliteFlash:
         try:
             # Made before SQLite opens it, so that there is no moment with a wider mode.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._path.chmod(0o600)
             self._db = self._connect()
-            # One device owns the file while it is plugged in.
-            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS flash"
-                " (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
-            )
-            self._db.execute("COMMIT")
         except (OSError, sqlite3.Error) as error:
-            raise FlashError(f"{self._path}: cannot be used as a state file: {error}") from error
+            raise self._unusable(error) from error
+        try:
+            self._take()
+            self._path.chmod(0o600)
+        except (OSError, sqlite3.Error) as error:
+            self._db.close()
+            raise self._unusable(error) from error
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=1, isolation_level=None, check_same_thread=False)
 
+    def _take(self) -> None:
+        """Lock the file for as long as the device is plugged in; lay out a new one."""
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        with self._db:
+            self._db.execute("BEGIN EXCLUSIVE")
+            if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+                self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                self._db.execute(
+                    "CREATE TABLE flash (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+                )
+            elif self._db.execute("PRAGMA application_id").fetchone() != (_APPLICATION_ID,):
+                raise sqlite3.DatabaseError("it is another program's database")
+
+    def _unusable(self, error: Exception) -> FlashError:
+        return FlashError(f"{self._path}: cannot be used as a state file: {error}")
+
     def get(self, key: str) -> bytes | None:
-        row = self._query("SELECT value FROM flash WHERE key = ?", key).fetchone()
-        return None if row is None else bytes(row[0])
+        rows = self._rows("SELECT key, value FROM flash WHERE key = ?", key)
+        return rows[0][1] if rows else None
 
     def items(self, prefix: str = "") -> Iterator[tuple[str, bytes]]:
-        rows = self._query(
-            "SELECT key, value FROM flash WHERE substr(key, 1, ?) = ? ORDER BY key",
-            len(prefix),
-            prefix,
-        )
-        return iter([(key, bytes(value)) for key, value in rows])
+        rows = self._rows("SELECT key, value FROM flash WHERE key >= ? ORDER BY key", prefix)
+        return itertools.takewhile(lambda row: row[0].startswith(prefix), rows)
 
     def write(self, changes: Mapping[str, bytes | None]) -> None:
         try:
@@ -103,8 +116,8 @@ class SqliteFlash:
     def close(self) -> None:
         self._db.close()
 
-    def _query(self, sql: str, *values: object) -> sqlite3.Cursor:
+    def _rows(self, sql: str, value: str) -> list[tuple[str, bytes]]:
         try:
-            return self._db.execute(sql, values)
+            return self._db.execute(sql, (value,)).fetchall()
         except sqlite3.Error as error:
             raise FlashError(f"{self._path}: {error}") from error
