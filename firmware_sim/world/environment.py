@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -149,9 +149,9 @@ class Schedule:
         if to_s < from_s:
             first, second = self.moments(to_s, from_s)
             return -first, -second
-        i = bisect_right(self._times, from_s)
-        j = bisect_right(self._times, to_s)
-        if i == j:
+        # the end counts to the stay before it, so that a move at ``to_s`` alters no last bit
+        i, j = bisect_right(self._times, from_s), bisect_left(self._times, to_s)
+        if i >= j:
             return self._at(i).moments(from_s, to_s)
         # the rest of the first stay, the whole stays between, the beginning of the last
         first, second = _add(

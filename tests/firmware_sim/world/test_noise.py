@@ -1,4 +1,4 @@
-"""The noise: its law, measured over many clocks and along one, and its purity.
+"""The noise: its law, exact and measured over many clocks and along one, and its purity.
 
 Keys are fixed, so these figures never change; the bounds are those of five standard deviations.
 """
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import fmean, pvariance
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.world.noise import LEAF_S, SPAN_S, ClockNoise
@@ -31,6 +31,55 @@ def second_differences(x: list[float]) -> list[float]:
 def allan_deviation(x: list[float], tau_s: float) -> float:
     """From phases ``x`` in seconds at distances of ``tau_s`` (IEEE 1139)."""
     return math.sqrt(fmean(d * d for d in second_differences(x)) / 2) / tau_s
+
+
+class Impulse(ClockNoise):
+    """Zeros for all Gaussians but one, which is 1: the phase is what that one contributes."""
+
+    def __init__(self, white: float, random_walk: float, node: int, which: int) -> None:
+        self.asked: set[int] = set()
+        self._impulse = node, which
+        super().__init__(white, random_walk, b"unused")
+
+    def _gaussians(self, node: int) -> tuple[float, float]:
+        self.asked.add(node)
+        return float(self._impulse == (node, 0)), float(self._impulse == (node, 1))
+
+
+leaves = st.integers(1, round(SPAN_S / LEAF_S) - 1)
+variances = st.floats(1e-24, 1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(variances, variances, leaves, leaves)
+@example(0.0, RANDOM_WALK, 1, 2**22)
+@example(WHITE, 0.0, 2**22, 2**22 + 1)
+def test_the_covariance_is_that_of_the_two_state_clock(
+    white: float, random_walk: float, first: int, second: int
+) -> None:
+    """Exactly: a phase is a sum of Gaussians, so a covariance is a sum over their weights."""
+    t, u = sorted((first * LEAF_S, second * LEAF_S))
+    probe = Impulse(white, random_walk, -1, 0)
+    assert probe.phase_s(t) == probe.phase_s(u) == 0.0
+    products: dict[str, list[float]] = {"tt": [], "tu": [], "uu": []}
+    for node in probe.asked:
+        for which in (0, 1):
+            impulse = Impulse(white, random_walk, node, which)
+            x, y = impulse.phase_s(t), impulse.phase_s(u)
+            for name, product in (("tt", x * x), ("tu", x * y), ("uu", y * y)):
+                products[name].append(product)
+
+    def covariance(early_s: float, late_s: float) -> float:
+        return white * early_s + random_walk * early_s**2 * (3 * late_s - early_s) / 6
+
+    # far from the root what remains of t is the difference of numbers as large as those at SPAN_S
+    rounding = 1e-13 * covariance(SPAN_S, SPAN_S)
+    for name, expected in (
+        ("tt", covariance(t, t)),
+        ("tu", covariance(t, u)),
+        ("uu", covariance(u, u)),
+    ):
+        assert math.fsum(products[name]) == pytest.approx(expected, rel=1e-9, abs=rounding)
 
 
 # The last has its two parts of about equal size at a day, where a mistake in how they mix shows.
