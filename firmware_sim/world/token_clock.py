@@ -91,7 +91,10 @@ class TokenClock:
         stretches = self._current()
         last_s = stretches[-1].start_s
         if not last_s <= event.at_s < math.inf:
-            raise ValueError(f"an event at {event.at_s} would change the past before {last_s}")
+            raise ValueError(
+                f"an event at {event.at_s} is not possible: what came before it, the setting of"
+                f" the clock or another event, lasts until {last_s}"
+            )
         self._stretches = stretches + self._after(stretches[-1], event)
         self._events.append(event)
 
