@@ -1,0 +1,109 @@
+"""Read a scenario file; what is wrong with it is told with file, line and a suggestion."""
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tokenkit.errors import TokenkitError
+from tokenkit.scenario.explain import explain
+from tokenkit.scenario.lines import Lines
+from tokenkit.scenario.lines import Path as KeyPath
+from tokenkit.scenario.names import Names, WrongNameError
+from tokenkit.scenario.schema import Scenario
+
+_LARGEST = 10_000_000  # bytes
+
+
+class ScenarioError(TokenkitError):
+    """A scenario file that cannot be read or run; the message starts with file and line."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checked scenario; ``step_lines`` tells where each of its steps begins."""
+
+    name: str
+    path: Path
+    scenario: Scenario
+    step_lines: list[int]
+
+
+def shipped() -> dict[str, Path]:
+    """The scenarios that come with tokenkit, by name."""
+    folder = Path(str(resources.files("tokenkit.scenario") / "shipped"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def load(file: str) -> Loaded:
+    """Read and check ``file``, the path of a TOML file or the name of a shipped scenario.
+
+    Raises :class:`ScenarioError`.
+    """
+    path = shipped().get(file, Path(file))
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ScenarioError(f"{file}: larger than {_LARGEST} bytes: this is no scenario")
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ScenarioError(f"{file}: no such file{_shipped_hint(file)}") from None
+    except IsADirectoryError:
+        raise ScenarioError(f"{file}: this is a folder; name the files in it") from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{file}: not UTF-8 text at byte {error.start}") from None
+    except (OSError, ValueError) as error:
+        raise ScenarioError(f"{file}: cannot be read: {error}") from None
+    return parse(text, file, path)
+
+
+def parse(text: str, file: str, path: Path | None = None) -> Loaded:
+    """Check the text of a scenario; ``file`` is its name in messages."""
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ScenarioError(f"{_place(file, _syntax_line(str(error), text))}: {error}") from None
+    lines = Lines(text)
+
+    def wrong(path: KeyPath, message: str) -> ScenarioError:
+        return ScenarioError(f"{_place(file, lines[path])}: {message}")
+
+    try:
+        scenario = msgspec.convert(data, Scenario, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        path_of, message = explain(str(error), data)
+        raise wrong(path_of, message) from None
+    names = Names()
+    for number, step in enumerate(scenario.step):
+        try:
+            step.check(names)
+        except WrongNameError as error:
+            field = [int(part) if part.isdecimal() else part for part in error.field.split(".")]
+            raise wrong(("step", number, *field), str(error)) from None
+    path = path or Path(file)
+    step_lines = [lines["step", number] for number in range(len(scenario.step))]
+    return Loaded(path.stem, path, scenario, step_lines)
+
+
+def _place(file: str, line: int) -> str:
+    return f"{file}:{line}"
+
+
+def _shipped_hint(file: str) -> str:
+    close = difflib.get_close_matches(Path(file).stem, shipped(), 1)
+    if close:
+        return f"; did you mean the shipped scenario {close[0]}?"
+    return f"; shipped are: {', '.join(shipped())}" if "." not in file else ""
+
+
+def _syntax_line(message: str, text: str) -> int:
+    match = re.search(r"line (\d+)", message)
+    return int(match[1]) if match else text.count("\n") + 1
+
+
+def _decode(kind: type, value: Any) -> Any:
+    return kind.of(value)  # type: ignore[attr-defined]  # every custom type has it

@@ -1,0 +1,45 @@
+"""How an attempt can end, as scenarios write it."""
+
+from typing import Literal
+
+from tokenkit.verifier import VerifierError
+
+Expectation = Literal[
+    "accepted",
+    "rejected",
+    # the verifier's reasons
+    "replayed",
+    "out-of-window",
+    "limit-exceeded",
+    "cloned",
+    # the key's reasons
+    "already-registered",
+    "key-full",
+    "not-registered",
+    "pin-already-set",
+    "pin-auth-blocked",
+    "pin-blocked",
+    "pin-not-set",
+    "pin-policy",
+    "pin-required",
+    "timeout",
+    "touch-refused",
+    "unplugged",
+    "unsupported",
+    "wrong-pin",
+    # seen by the person
+    "battery-empty",
+    "other-devices",
+]
+
+
+class SkippedError(Exception):
+    """This step cannot be made here; the message says why."""
+
+
+def outcome_of(error: VerifierError) -> str:
+    """The verifier's reason."""
+    import re
+
+    name = type(error).__name__.removesuffix("Error")
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()

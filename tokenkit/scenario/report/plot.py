@@ -1,0 +1,262 @@
+"""The plot of one token: its clock error against the verifier's window, as inline SVG."""
+
+import io
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.dates
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from tokenkit.scenario.record import ACCEPTED, Attempted, DeviceRecord
+
+Curve = list[tuple[float, float]]
+
+_calendar: Any = matplotlib.dates  # has no types yet
+
+# Colours that stand for the page's own, which follow its light or dark theme.
+_COLOURS = {
+    "ink": "#010101",
+    "muted": "#020202",
+    "grid": "#030303",
+    "curve": "#040404",
+    "window": "#050505",
+    "edge": "#060606",
+    "ok": "#070707",
+    "bad": "#080808",
+    "sync": "#090909",
+    "place-a": "#0a0a0a",
+    "place-b": "#0b0b0b",
+    "paper": "#0c0c0c",
+}
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "tokenkit",
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.edgecolor": _COLOURS["grid"],
+    "axes.labelcolor": _COLOURS["muted"],
+    "text.color": _COLOURS["ink"],
+    "xtick.color": _COLOURS["grid"],
+    "ytick.color": _COLOURS["grid"],
+    "xtick.labelcolor": _COLOURS["muted"],
+    "ytick.labelcolor": _COLOURS["muted"],
+}
+
+
+def plot(device: DeviceRecord, end_s: float, small: bool, label: str, prefix: str) -> str:
+    """An ``<svg>`` element; ``label`` is its text alternative, ``prefix`` makes its ids unique."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5.4, 2.9) if small else (11, 4.6))
+        FigureCanvasSVG(figure)
+        axes = figure.add_axes((0.115, 0.14, 0.87, 0.74) if small else (0.065, 0.1, 0.925, 0.8))
+        start_s = device.stays[0].from_s
+        axes.set_xlim(_date(start_s), _date(max(end_s, start_s + 1)))
+        _draw_window(axes, device, end_s)
+        axes.plot(
+            _dates([at_s for at_s, _ in device.curve]),
+            [error_s for _, error_s in device.curve],
+            color=_COLOURS["curve"],
+            linewidth=1.8,
+            zorder=3,
+        )
+        _draw_attempts(axes, device, small)
+        _set_limits(axes, device)
+        _draw_places(axes, device, end_s)
+        _set_axes(axes, small)
+        file = io.BytesIO()
+        figure.savefig(file, format="svg", transparent=True, metadata=_NO_METADATA)
+    return _inline(file.getvalue().decode(), label, prefix)
+
+
+_MOST_NAMED = 8
+_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+
+
+def _date(true_s: float) -> float:
+    return float(_calendar.date2num(datetime.fromtimestamp(true_s, UTC)))
+
+
+def _dates(times_s: Sequence[float]) -> list[float]:
+    return [_date(true_s) for true_s in times_s]
+
+
+def _draw_window(axes: Axes, device: DeviceRecord, end_s: float) -> None:
+    """The verifier's window around each learned offset.
+
+    A code is sure to pass while the error is within ``window_steps`` of the offset, in steps; up
+    to one step beyond it depends on where in a time step each of the two clocks stands.
+    """
+    ends_s = [window.from_s for window in device.windows[1:]] + [end_s]
+    for window, until_s in zip(device.windows, ends_s, strict=True):
+        left, right = _date(window.from_s), _date(until_s)
+        for extra, colour, layer in ((1, "edge", 1.0), (0, "window", 1.1)):
+            half = device.window_steps + extra
+            low = (window.offset_steps - half) * device.period_s
+            high = (window.offset_steps + half) * device.period_s
+            axes.fill_between(
+                [left, right],
+                low,
+                high,
+                color=_COLOURS[colour],
+                linewidth=0,
+                zorder=layer,
+            )
+
+
+def _draw_attempts(axes: Axes, device: DeviceRecord, small: bool) -> None:
+    attempts, curve = device.attempts, device.curve
+    accepted = [a for a in attempts if a.outcome == ACCEPTED and a.act != "resync"]
+    rejected = [a for a in attempts if a.outcome != ACCEPTED]
+    scale = 0.85 if small else 1
+    few = len(accepted) < 40
+    for chosen, marker, colour, size, rim in (
+        (accepted, "o", "ok", 6.5 if few else 2.6, 1 if few else 0),
+        (rejected, "X", "bad", 9.5, 1),
+    ):
+        axes.plot(
+            _dates([a.at_s for a in chosen]),
+            [a.clock_error_s for a in chosen],
+            linestyle="none",
+            marker=marker,
+            markersize=size * scale,
+            color=_COLOURS[colour],
+            markeredgecolor=_COLOURS["paper"] if rim else "none",
+            markeredgewidth=rim,
+            zorder=4,
+            clip_on=False,
+        )
+    for attempt in attempts:
+        if attempt.act == "resync" and attempt.outcome == ACCEPTED:
+            _draw_resync(axes, _date(attempt.at_s), scale)
+    _name_events(axes, curve, [a for a in attempts if a.outcome != ACCEPTED or a.act == "resync"])
+
+
+def _draw_resync(axes: Axes, date: float, scale: float) -> None:
+    """A line with a diamond on top: at the curve it would hide what happens at the same time."""
+    axes.axvline(date, color=_COLOURS["sync"], linewidth=1.2, linestyle=(0, (4, 3)), zorder=2.5)
+    axes.plot(
+        [date],
+        [1],
+        transform=axes.get_xaxis_transform(),
+        marker="D",
+        markersize=7.5 * scale,
+        color=_COLOURS["sync"],
+        clip_on=False,
+        zorder=5,
+    )
+
+
+def _falls(curve: Curve, event: Attempted) -> bool:
+    """Whether the curve comes from above, so that text stands clear of it below."""
+    return curve[0][1] > event.clock_error_s
+
+
+def _name_events(axes: Axes, curve: Curve, events: list[Attempted]) -> None:
+    """Write beside the marks what happened, in one text where they would overlap."""
+    if len(events) > _MOST_NAMED:
+        return
+    left, right = axes.get_xlim()
+    groups: list[list[Attempted]] = []
+    for event in events:
+        if groups and _date(event.at_s) - _date(groups[-1][0].at_s) < 0.12 * (right - left):
+            groups[-1].append(event)
+        else:
+            groups.append([event])
+    for group in groups:
+        names = dict.fromkeys("resync" if a.outcome == ACCEPTED else a.outcome for a in group)
+        first = _date(group[0].at_s)
+        on_left = first > (left + right) / 2
+        below = _falls(curve, group[0])
+        axes.annotate(
+            "\n".join(names),
+            (first, group[0].clock_error_s),
+            (-9 if on_left else 9, -5 if below else 5),
+            textcoords="offset points",
+            ha="right" if on_left else "left",
+            va="top" if below else "bottom",
+            fontsize=10,
+            color=_COLOURS["ink"],
+            zorder=6,
+        )
+
+
+def _set_limits(axes: Axes, device: DeviceRecord) -> None:
+    """Room for the curve and every window, and for the names of places above."""
+    reach = (device.window_steps + 1) * device.period_s
+    values = [error_s for _, error_s in device.curve]
+    values += [window.offset_steps * device.period_s + reach for window in device.windows]
+    values += [window.offset_steps * device.period_s - reach for window in device.windows]
+    low, high = min(values), max(values)
+    margin = max(0.06 * (high - low), 1.0)
+    axes.set_ylim(low - margin, high + margin)
+
+
+def _draw_places(axes: Axes, device: DeviceRecord, end_s: float) -> None:
+    ends_s = [stay.from_s for stay in device.stays[1:]] + [end_s]
+    whole = end_s - device.stays[0].from_s
+    for number, (stay, until_s) in enumerate(zip(device.stays, ends_s, strict=True)):
+        left, right = _date(stay.from_s), _date(until_s)
+        shade = _COLOURS["place-b" if number % 2 else "place-a"]
+        axes.axvspan(left, right, color=shade, linewidth=0, zorder=0)
+        if whole and (until_s - stay.from_s) / whole > 0.015 * len(stay.place):
+            axes.annotate(
+                stay.place,
+                ((left + right) / 2, 1),
+                (0, 6),
+                xycoords=axes.get_xaxis_transform(),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                color=_COLOURS["muted"],
+                annotation_clip=False,
+            )
+
+
+def _set_axes(axes: Axes, small: bool) -> None:
+    low, high = axes.get_ylim()
+    in_minutes = high - low > 300
+    unit = 60 if in_minutes else 1
+    ticks = MaxNLocator(4 if small else 6, steps=[1, 1.5, 2, 3, 5, 6, 10]).tick_values(
+        low / unit, high / unit
+    )
+    axes.set_yticks([tick * unit for tick in ticks if low <= tick * unit <= high])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _signed(value / unit)))
+    axes.set_ylabel(f"clock error, {'min' if in_minutes else 's'}")
+    axes.axhline(0, color=_COLOURS["muted"], linewidth=0.8, zorder=2)
+    axes.grid(axis="y", color=_COLOURS["grid"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, pad=6)
+    dates = _calendar.AutoDateLocator(tz=UTC, minticks=3, maxticks=5 if small else 9)
+    axes.xaxis.set_major_locator(dates)
+    axes.xaxis.set_major_formatter(_calendar.ConciseDateFormatter(dates, tz=UTC))
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.1f}".removesuffix(".0")
+    return "0" if float(text) == 0 else text.replace("-", "−")
+
+
+def _inline(document: str, label: str, prefix: str) -> str:
+    """The ``<svg>`` of a document, fit to stand beside others in a page."""
+    from xml.sax.saxutils import quoteattr
+
+    svg = document[document.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)
+    for name, colour in _COLOURS.items():
+        svg = svg.replace(colour, f"var(--{name})")
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    # namespaces are implied in HTML, and are the only addresses in the file
+    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
+    return svg.replace("<svg", f'<svg role="img" aria-label={quoteattr(label)}', 1).replace(
+        "xlink:href", "href"
+    )

@@ -1,0 +1,150 @@
+"""Where a scenario plays: one simulated clock, one verifier, the devices, and the record."""
+
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any
+
+from tokenkit.scenario.code_device import CodeDevice
+from tokenkit.scenario.key_device import KeyDevice, KeyRefusal
+from tokenkit.scenario.outcomes import outcome_of
+from tokenkit.scenario.person import Person
+from tokenkit.scenario.record import ACCEPTED, ScenarioRecord, StepRecord
+from tokenkit.scenario.schema import Policy
+from tokenkit.verifier import AuthenticatorApp, TotpPolicy, Verifier, VerifierError
+from tokenkit.virtual import Batch, SimulatedClock, World
+
+# text of the step under way, attempts made, attempts in all
+Progress = Callable[[str, int, int], None]
+
+
+class Stage:
+    """What the steps of one run work on.
+
+    Everything follows from ``record.seed``: the devices, the verifier's secrets, the hour of the
+    day at which a person comes. ``keys`` are selectors of those that play the first ones made.
+    """
+
+    def __init__(
+        self,
+        record: ScenarioRecord,
+        policy: Policy,
+        keys: Iterable[str],
+        person: Person,
+        progress: Progress | None,
+    ) -> None:
+        self.world = World(seed=record.seed, start_s=record.start_s)
+        assert isinstance(self.world.clock, SimulatedClock)
+        self.clock = self.world.clock
+        random_bytes = self.world.child_entropy("verifier").bytes
+        self.totp_policy = _totp_policy(policy)
+        self.verifier = Verifier(
+            now=self.clock.now,
+            random_bytes=random_bytes,
+            sealing_key=random_bytes(32),
+            totp=self.totp_policy,
+        )
+        self.apps: dict[str, AuthenticatorApp] = {}
+        self.batches: dict[str, Batch] = {}
+        self.selectors = list(keys)
+        self.person = person
+        self.origin = self.verifier.webauthn.origin
+        self._progress = progress
+        self._record = record
+        self._devices: dict[str, CodeDevice | KeyDevice] = {}
+        self._habits = self.world.child_entropy("habits")
+
+    def __enter__(self) -> "Stage":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.verifier.close()
+
+    # time
+
+    def now(self) -> float:
+        """True time."""
+        return self.clock.now()
+
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(float(seconds))
+
+    def wait_until(self, true_s: float) -> None:
+        self.clock.wait_until(true_s)
+
+    def uniform(self) -> float:
+        """A seeded number from 0 to 1."""
+        return int.from_bytes(self._habits.bytes(6), "big") / 2**48
+
+    # what happened
+
+    @property
+    def step(self) -> StepRecord:
+        """The step under way."""
+        return self._record.steps[-1]
+
+    def note(self, text: str) -> None:
+        """Add a remark to the step under way."""
+        if text not in self.step.notes:
+            self.step.notes.append(text)
+
+    def progress(self, made: int, of: int) -> None:
+        """Tell whoever watches how far the step under way has come."""
+        if self._progress is not None:
+            self._progress(self.step.text, made, of)
+
+    def ask(self, request: Callable[[], Any]) -> str:
+        """Make a request of the verifier or a key; the outcome."""
+        try:
+            request()
+        except VerifierError as error:
+            self.note(str(error))
+            return outcome_of(error)
+        except KeyRefusal as refusal:
+            self.note(str(refusal))
+            return refusal.outcome
+        return ACCEPTED
+
+    # devices
+
+    def add(self, name: str, device: CodeDevice | KeyDevice) -> None:
+        """From now on there is ``device``."""
+        self._devices[name] = device
+        self._record.devices.append(device.record)
+
+    def code_devices(self) -> list[CodeDevice]:
+        return [device for device in self._devices.values() if isinstance(device, CodeDevice)]
+
+    def device(self, name: str) -> CodeDevice | KeyDevice:
+        return self._devices[name]
+
+    def code_device(self, name: str) -> CodeDevice:
+        device = self._devices[name]
+        assert isinstance(device, CodeDevice)
+        return device
+
+    def key_device(self, name: str) -> KeyDevice:
+        device = self._devices[name]
+        assert isinstance(device, KeyDevice)
+        return device
+
+    def name_of(self, serial_number: str) -> str:
+        """The device's name in the scenario."""
+        for name, device in self._devices.items():
+            if device.serial_number == serial_number:
+                return name
+        return serial_number
+
+
+def _totp_policy(policy: Policy) -> TotpPolicy:
+    """The verifier's own policy where the scenario says nothing."""
+    said = {
+        "window_steps": policy.window_steps,
+        "resync_range_s": policy.resync_range,
+        "enrol_range_s": policy.enrol_range,
+    }
+    return TotpPolicy(**{name: value for name, value in said.items() if value is not None})

@@ -1,0 +1,69 @@
+"""Accounts: users and the devices they hold."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from tokenkit.scenario.names import DEVICES, Names
+from tokenkit.scenario.record import ACCEPTED
+from tokenkit.scenario.steps.base import Attempt, Step
+
+if TYPE_CHECKING:
+    from tokenkit.scenario.stage import Stage
+
+
+class CreateUser(Step, frozen=True, kw_only=True):
+    """A user beside root."""
+
+    user: str
+
+    def check(self, names: Names) -> None:
+        names.make("user", "user", self.user)
+
+    def text(self) -> str:
+        return f"{self.user} gets an account"
+
+    def run(self, stage: "Stage") -> Iterable[str]:
+        stage.verifier.create_user(self.user)
+        return ()
+
+
+class Remove(Attempt, frozen=True, kw_only=True):
+    """Deactivate a device: it belongs to nobody any more."""
+
+    device: str
+
+    def check(self, names: Names) -> None:
+        names.use("device", self.device, *DEVICES)
+        names.need_owner("device", self.device, "enrol or register")
+
+    def text(self) -> str:
+        return f"{self.device} is removed from its account"
+
+    def run(self, stage: "Stage") -> Iterator[str]:
+        device = stage.device(self.device)
+        yield stage.ask(lambda: stage.verifier.deactivate(device.owner, device.serial_number))
+
+
+class ExpectDevices(Attempt, frozen=True, kw_only=True):
+    """The user must hold exactly these devices."""
+
+    devices: list[str]
+    user: str = "root"
+
+    def check(self, names: Names) -> None:
+        names.use("user", self.user, "user")
+        for number, device in enumerate(self.devices):
+            names.use(f"devices.{number}", device, *DEVICES)
+
+    def text(self) -> str:
+        count = len(self.devices)
+        return f"{self.user} holds {count} device{'' if count == 1 else 's'} and no other"
+
+    def run(self, stage: "Stage") -> Iterator[str]:
+        held = {device.serial_number for device in stage.verifier.devices(self.user)}
+        wanted = {stage.device(name).serial_number: name for name in self.devices}
+        for serial_number in sorted(wanted.keys() - held):
+            stage.note(f"{self.user} does not hold {wanted[serial_number]}")
+        for serial_number in sorted(held - wanted.keys()):
+            stage.note(f"{self.user} holds {stage.name_of(serial_number)}, too")
+        yield ACCEPTED if held == wanted.keys() else "other-devices"

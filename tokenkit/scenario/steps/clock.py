@@ -1,0 +1,65 @@
+"""What happens to the clock inside a token or a phone."""
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tokenkit.scenario.durations import Duration, PositiveDuration, clock_text, in_words
+from tokenkit.scenario.names import CODE_DEVICES, Names
+from tokenkit.scenario.steps.base import Step
+from tokenkit.virtual import Step as ClockStep
+from tokenkit.virtual import Stuck
+
+if TYPE_CHECKING:
+    from tokenkit.scenario.stage import Stage
+
+
+class _ClockEvent(Step, frozen=True, kw_only=True):
+    device: str
+
+    def check(self, names: Names) -> None:
+        names.use("device", self.device, *CODE_DEVICES)
+
+
+class ChangeBattery(_ClockEvent, frozen=True, kw_only=True):
+    """The clock stops for ``outage`` and restarts from where it stopped."""
+
+    outage: PositiveDuration
+
+    def text(self) -> str:
+        return f"the battery of {self.device} is changed: {in_words(self.outage)} without power"
+
+    def run(self, stage: "Stage") -> Iterable[str]:
+        stage.code_device(self.device).token.replace_battery(self.outage)
+        stage.wait(self.outage)
+        return ()
+
+
+class StepClock(_ClockEvent, frozen=True, kw_only=True):
+    """The clock jumps ``by`` a duration, back if negative."""
+
+    by: Duration
+
+    def text(self) -> str:
+        return f"the clock of {self.device} jumps by {clock_text(self.by)}"
+
+    def run(self, stage: "Stage") -> Iterable[str]:
+        stage.code_device(self.device).token.token_clock.add(ClockStep(stage.now(), float(self.by)))
+        return ()
+
+
+class StopClock(_ClockEvent, frozen=True, kw_only=True):
+    """The clock stands still ``for`` a time, or for ever."""
+
+    for_: PositiveDuration | None = msgspec.field(name="for", default=None)
+
+    def text(self) -> str:
+        how = "for ever" if self.for_ is None else f"for {in_words(self.for_)}"
+        return f"the clock of {self.device} stands still {how}"
+
+    def run(self, stage: "Stage") -> Iterable[str]:
+        until_s = math.inf if self.for_ is None else stage.now() + self.for_
+        stage.code_device(self.device).token.token_clock.add(Stuck(stage.now(), until_s))
+        return ()

@@ -1,0 +1,44 @@
+"""Time passes, things are carried about."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tokenkit.scenario.durations import PositiveDuration, in_words
+from tokenkit.scenario.names import CODE_DEVICES, Names
+from tokenkit.scenario.places import Place
+from tokenkit.scenario.steps.base import Step
+
+if TYPE_CHECKING:
+    from tokenkit.scenario.stage import Stage
+
+
+class Wait(Step, frozen=True, kw_only=True):
+    """Nothing happens."""
+
+    for_: PositiveDuration = msgspec.field(name="for")
+
+    def text(self) -> str:
+        return f"{in_words(self.for_)} pass"
+
+    def run(self, stage: "Stage") -> Iterable[str]:
+        stage.wait(self.for_)
+        return ()
+
+
+class Move(Step, frozen=True, kw_only=True):
+    """Carry a token or phone to another place, from now on."""
+
+    device: str
+    to: Place
+
+    def check(self, names: Names) -> None:
+        names.use("device", self.device, *CODE_DEVICES)
+
+    def text(self) -> str:
+        return f"{self.device} goes to the {self.to}"
+
+    def run(self, stage: "Stage") -> Iterable[str]:
+        stage.code_device(self.device).move(stage.now(), self.to)
+        return ()
