@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from firmware_sim.otp.grade import grade as grade_named
 from firmware_sim.otp.hotp import SEED_BYTES, check_code_format
-from firmware_sim.otp.token import TokenKind, TokenSpec
+from firmware_sim.otp.token import TokenKind, TokenSpec, check_serial_number
 from firmware_sim.world.entropy import Entropy, SeededEntropy
 
 NUMBER_DIGITS = 8
@@ -22,12 +22,14 @@ class Batch:
         for spec in self.tokens:
             if spec.serial_number == serial_number:
                 return spec
-        first, last = self.tokens[0].serial_number, self.tokens[-1].serial_number
-        raise ValueError(
-            f"no token {serial_number!r} in this batch, which has {first} to {last}"
-            if len(self.tokens) > 1
-            else f"no token {serial_number!r} in this batch, which has only {first}"
-        )
+        match self.tokens:
+            case []:
+                has = "none"
+            case [only]:
+                has = f"only {only.serial_number}"
+            case [first, *_, last]:
+                has = f"{first.serial_number} to {last.serial_number}"
+        raise ValueError(f"no token {serial_number!r} in this batch, which has {has}")
 
 
 class Factory:
@@ -74,6 +76,7 @@ class Factory:
         tokens = []
         for number in range(first, last + 1):
             serial_number = f"{prefix}{number:0{NUMBER_DIGITS}d}"
+            check_serial_number(serial_number)  # it names a stream of randomness below
             entropy = self._entropy
             if isinstance(entropy, SeededEntropy):
                 entropy = entropy.child(serial_number)

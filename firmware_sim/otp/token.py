@@ -55,11 +55,7 @@ class TokenSpec:
     made_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if not _SERIAL_NUMBER.fullmatch(self.serial_number):
-            raise ValueError(
-                f"serial number {self.serial_number!r}: it has 9 to 256 of the characters"
-                " A-Z a-z 0-9 _ + = / : , . @ -"
-            )
+        check_serial_number(self.serial_number)
         if len(self.seed) < 16:
             raise ValueError(f"a seed has at least 16 bytes, not {len(self.seed)}")
         check_code_format(self.digits, self.algorithm)
@@ -69,6 +65,15 @@ class TokenSpec:
             raise ValueError(f"an entropy key has 1 to 64 bytes, not {len(self.entropy_key)}")
         if not 0.0 <= self.made_s < _YEAR_10000_S:  # also refuses NaN
             raise ValueError(f"a token is made between 1970 and 9999, not at {self.made_s}")
+
+
+def check_serial_number(serial_number: str) -> None:
+    """ValueError unless it has 9 to 256 of the characters that IAM accepts in one."""
+    if not _SERIAL_NUMBER.fullmatch(serial_number):
+        raise ValueError(
+            f"serial number {serial_number!r}: it has 9 to 256 of the characters"
+            " A-Z a-z 0-9 _ + = / : , . @ -"
+        )
 
 
 class HardwareToken:
