@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+# 2026-01-01T00:00:15Z: not at the edge of a TOTP time step, where a microsecond's drift decides
+START_S = 1_767_225_615.0
+
 
 class Clock(Protocol):
     """True time in seconds since the Unix epoch, UTC."""
@@ -50,7 +53,7 @@ class SimulatedClock:
     one time in the order they came, each with ``now()`` at its own time.
     """
 
-    def __init__(self, start_s: float = 1_767_225_600.0) -> None:  # 2026-01-01T00:00:00Z
+    def __init__(self, start_s: float = START_S) -> None:
         self._now_s = _finite(start_s)
         self._waiters: list[tuple[float, int, Waiter]] = []
         self._order = itertools.count()

@@ -5,7 +5,7 @@ import pytest
 # Imported out here, so that the inner runs, which forget what they imported, find them loaded.
 import tokenkit.keys
 import tokenkit.verifier
-import tokenkit.virtual
+import tokenkit.virtual  # noqa: F401
 
 KEY_TEST = """
     from fido2.ctap2 import Ctap2

@@ -121,7 +121,10 @@ class KeyDevice:
     def set_pin(self, pin: str) -> None:
         """Give the key its first PIN; :class:`KeyRefusal` if it has one."""
         device = self._plugged().device
-        self.ask(lambda: ClientPin(Ctap2(device)).set_pin(pin))
+        try:
+            self.ask(lambda: ClientPin(Ctap2(device)).set_pin(pin))
+        except ValueError as error:  # python-fido2 does not even send one that is too short
+            raise KeyRefusal("pin-policy", str(error)) from None
 
     def unplug(self) -> None:
         """Cut the power; a person is asked to if the key is physical."""

@@ -8,10 +8,15 @@ Expectation = Literal[
     "accepted",
     "rejected",
     # the verifier's reasons
-    "replayed",
-    "out-of-window",
-    "limit-exceeded",
     "cloned",
+    "entity-already-exists",
+    "limit-exceeded",
+    "locked",
+    "no-such-entity",
+    "not-consecutive",
+    "out-of-window",
+    "replayed",
+    "throttled",
     # the key's reasons
     "already-registered",
     "key-full",

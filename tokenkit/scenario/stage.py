@@ -6,7 +6,7 @@ from typing import Any
 
 from tokenkit.scenario.code_device import CodeDevice
 from tokenkit.scenario.key_device import KeyDevice, KeyRefusal
-from tokenkit.scenario.outcomes import outcome_of
+from tokenkit.scenario.outcomes import SkippedError, outcome_of
 from tokenkit.scenario.person import Person
 from tokenkit.scenario.record import ACCEPTED, ScenarioRecord, StepRecord
 from tokenkit.scenario.schema import Policy
@@ -120,15 +120,18 @@ class Stage:
         return [device for device in self._devices.values() if isinstance(device, CodeDevice)]
 
     def device(self, name: str) -> CodeDevice | KeyDevice:
+        """SkippedError if the step that makes it was skipped."""
+        if name not in self._devices:
+            raise SkippedError(f"there is no {name!r}: its step was skipped")
         return self._devices[name]
 
     def code_device(self, name: str) -> CodeDevice:
-        device = self._devices[name]
+        device = self.device(name)
         assert isinstance(device, CodeDevice)
         return device
 
     def key_device(self, name: str) -> KeyDevice:
-        device = self._devices[name]
+        device = self.device(name)
         assert isinstance(device, KeyDevice)
         return device
 
@@ -142,7 +145,7 @@ class Stage:
 
 def _totp_policy(policy: Policy) -> TotpPolicy:
     """The verifier's own policy where the scenario says nothing."""
-    said = {
+    said: dict[str, Any] = {
         "window_steps": policy.window_steps,
         "resync_range_s": policy.resync_range,
         "enrol_range_s": policy.enrol_range,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # a person comes at about the same time of day, give or take this part of the interval
 _JITTER = 1 / 24
+_ONE = {"1 h": "hour", "1 min": "minute", "1 s": "second"}
 _MOST_SIGN_INS = 100_000
 
 
@@ -82,7 +83,8 @@ class SignIn(_CodeStep, frozen=True, kw_only=True):
             raise WrongNameError("for", f"{self._often()} is not 1 to {_MOST_SIGN_INS} sign-ins")
 
     def _often(self) -> str:
-        often = in_words(self.every or 0).removeprefix("1 ")
+        often = in_words(self.every or 0)
+        often = _ONE.get(often, often.removeprefix("1 "))
         return f"every {often} for {in_words(self.for_ or 0)}"
 
     def text(self) -> str:

@@ -8,6 +8,7 @@ import msgspec
 from tokenkit.scenario.names import Names
 from tokenkit.scenario.steps.base import Attempt
 from tokenkit.scenario.touching import Touching
+from tokenkit.verifier import UserVerification
 
 if TYPE_CHECKING:
     from tokenkit.scenario.stage import Stage
@@ -40,7 +41,7 @@ class _Ceremony(Attempt, frozen=True, kw_only=True):
     touch: Touching = Touching("at once")
 
     @property
-    def user_verification(self) -> str:
+    def user_verification(self) -> UserVerification:
         return "discouraged" if self.pin is None else "required"
 
     def _how(self) -> str:

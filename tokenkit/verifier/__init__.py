@@ -1,0 +1,73 @@
+"""An MFA verifier in the shape of AWS IAM: users, up to 8 devices each, codes and security keys.
+
+>>> verifier = Verifier()
+>>> verifier.create_user("ann")
+>>> app = verifier.create_authenticator_app("ann-phone")
+>>> app.serial_number
+'arn:aws:iam::123456789012:mfa/ann-phone'
+"""
+
+from tokenkit.verifier.app import AuthenticatorApp
+from tokenkit.verifier.errors import (
+    AccessDenied,
+    Cloned,
+    DeleteConflict,
+    EntityAlreadyExists,
+    InvalidAuthenticationCode,
+    InvalidResponse,
+    LimitExceeded,
+    Locked,
+    MalformedCode,
+    NoSuchEntity,
+    NotConsecutive,
+    OutOfWindow,
+    Replayed,
+    SealingKeyError,
+    SeedFileError,
+    StoreError,
+    Throttled,
+    UnknownCeremony,
+    UntrustedAttestation,
+    ValidationError,
+    VerifierError,
+)
+from tokenkit.verifier.model import AuditEvent, Ceremony, Device, DeviceKind, SignIn
+from tokenkit.verifier.names import ROOT
+from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, UserVerification, WebAuthnPolicy
+from tokenkit.verifier.verifier import Verifier
+
+__all__ = [
+    "MAX_DEVICES",
+    "ROOT",
+    "AccessDenied",
+    "AuditEvent",
+    "AuthenticatorApp",
+    "Ceremony",
+    "Cloned",
+    "DeleteConflict",
+    "Device",
+    "DeviceKind",
+    "EntityAlreadyExists",
+    "InvalidAuthenticationCode",
+    "InvalidResponse",
+    "LimitExceeded",
+    "Locked",
+    "MalformedCode",
+    "NoSuchEntity",
+    "NotConsecutive",
+    "OutOfWindow",
+    "Replayed",
+    "SealingKeyError",
+    "SeedFileError",
+    "SignIn",
+    "StoreError",
+    "Throttled",
+    "TotpPolicy",
+    "UnknownCeremony",
+    "UntrustedAttestation",
+    "UserVerification",
+    "ValidationError",
+    "Verifier",
+    "VerifierError",
+    "WebAuthnPolicy",
+]

@@ -1,0 +1,250 @@
+"""Devices that show codes: hardware tokens and authenticator apps."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
+
+from tokenkit.verifier import records
+from tokenkit.verifier.app import (
+    ALGORITHM,
+    DIGITS,
+    PERIOD_S,
+    SEED_BYTES,
+    AuthenticatorApp,
+    authenticator_app,
+)
+from tokenkit.verifier.desk import Desk, Request, no_such_device
+from tokenkit.verifier.errors import (
+    DeleteConflict,
+    EntityAlreadyExists,
+    InvalidAuthenticationCode,
+    Locked,
+    MalformedCode,
+    NoSuchEntity,
+    Replayed,
+    Throttled,
+    VerifierError,
+)
+from tokenkit.verifier.model import Device, DeviceKind, SignIn
+from tokenkit.verifier.names import app_serial_number, check_app_name, check_device_name
+from tokenkit.verifier.resync import resynchronise
+from tokenkit.verifier.seed_file import Seed, read_seed_file
+from tokenkit.verifier.throttle import Failures
+from tokenkit.verifier.totp import CodeGenerator, TotpState, step, verify
+
+# a rule: the new state, or InvalidAuthenticationCode
+_Rule = Callable[[CodeGenerator, TotpState], TotpState]
+
+
+class CodeDevices(Desk):
+    """The part of a verifier that knows codes."""
+
+    def import_seeds(self, path: str | Path, *, pre_shared_key: bytes | None = None) -> list[str]:
+        """Make the hardware tokens of a seed file known, all or none; their serial numbers.
+
+        PSKC (RFC 6030; encrypted with ``pre_shared_key``, or clear) or CSV with the columns of
+        :func:`tokenkit.verifier.seed_file.read_seed_file`. SeedFileError, EntityAlreadyExists.
+        """
+        seeds = read_seed_file(path, pre_shared_key)
+        serial_numbers = [seed.serial_number for seed in seeds]
+        with self._request("import-seeds") as request:
+            request.detail["count"] = len(seeds)
+            known = records.known_serial_numbers(request.connection, serial_numbers)
+            if known:
+                more = f" and {len(known) - 1} more" if known[1:] else ""
+                raise EntityAlreadyExists(
+                    "MFA device already exists.",
+                    f"Nothing was imported: {known[0]}{more} known already.",
+                )
+            self._insert(request, DeviceKind.HARDWARE_TOKEN, seeds)
+        return serial_numbers
+
+    def create_authenticator_app(self, name: str) -> AuthenticatorApp:
+        """Make a seed and the QR code that brings it to a phone: IAM's CreateVirtualMFADevice.
+
+        EntityAlreadyExists, ValidationError.
+        """
+        check_app_name(name)
+        serial_number = app_serial_number(name)
+        secret = self._random_bytes(SEED_BYTES)
+        with self._request("create-authenticator-app", None, serial_number) as request:
+            if records.find_device(request.connection, serial_number) is not None:
+                raise EntityAlreadyExists("MFA device already exists.")
+            seed = Seed(serial_number, secret, ALGORITHM, DIGITS, PERIOD_S)
+            self._insert(request, DeviceKind.AUTHENTICATOR_APP, [seed])
+        return authenticator_app(name, secret)
+
+    def delete_authenticator_app(self, serial_number: str) -> None:
+        """Forget an app that nobody holds: IAM's DeleteVirtualMFADevice.
+
+        NoSuchEntity; DeleteConflict while it is enabled.
+        """
+        with self._request("delete-authenticator-app", None, serial_number) as request:
+            row = records.find_device(request.connection, serial_number)
+            if row is None or row.kind != DeviceKind.AUTHENTICATOR_APP:
+                raise no_such_device(serial_number)
+            if row.user is not None:
+                raise DeleteConflict("MFA VirtualDevice in use. Must deactivate first.")
+            records.delete_device(request.connection, serial_number)
+
+    def enable(
+        self, user: str, serial_number: str, code1: str, code2: str, *, name: str = ""
+    ) -> Device:
+        """Give a token or app to a user, proved by two consecutive codes.
+
+        The device's clock may be off by ``TotpPolicy.enrol_range_s``; its offset is learned from
+        the codes. Refused in this order: NoSuchEntity, EntityAlreadyExists (it is somebody's),
+        LimitExceeded, Locked or Throttled, InvalidAuthenticationCode.
+        """
+        if name:
+            check_device_name(name)
+        with self._request("enable", user, serial_number) as request:
+            request.demand_user(user)
+            row = records.find_device(request.connection, serial_number)
+            if row is None:
+                raise no_such_device(serial_number)
+            if row.user is not None:
+                raise EntityAlreadyExists("MFA Device is already in use.")
+            request.demand_room(user)
+            self._check(
+                request, row, _two_codes(code1, code2, row, request, self.totp.enrol_range_s)
+            )
+            records.update_device(
+                request.connection, serial_number, user=user, name=name, enabled_s=request.now_s
+            )
+            return self._device_now(request, serial_number)
+
+    def resync(self, user: str, serial_number: str, code1: str, code2: str) -> Device:
+        """Learn a device's offset anew from two consecutive codes: RFC 4226 section 7.4.
+
+        NoSuchEntity, Locked, Throttled, InvalidAuthenticationCode.
+        """
+        with self._request("resync", user, serial_number) as request:
+            row = _demand_code_device(request, user, serial_number)
+            self._check(
+                request, row, _two_codes(code1, code2, row, request, self.totp.resync_range_s)
+            )
+            return self._device_now(request, serial_number)
+
+    def sign_in(self, user: str, code: str, *, serial_number: str | None = None) -> SignIn:
+        """Check one code of a user's token or app, and learn its offset: RFC 6238 section 6.
+
+        Without a ``serial_number`` the code may be any device's of the user's, and a wrong one
+        counts against all of them. NoSuchEntity, Locked, Throttled, InvalidAuthenticationCode.
+        """
+        with self._request("sign-in", user, serial_number) as request:
+            if serial_number is not None:
+                rows = [_demand_code_device(request, user, serial_number)]
+            else:
+                request.demand_user(user)
+                held = records.enabled_devices(request.connection, user)
+                rows = [row for row in held if row.seed is not None]
+                if not rows:
+                    raise NoSuchEntity(f"{user} has no token or app.", "Enable one first.")
+            device = self._device_now(request, self._check_any(request, rows, code))
+            request.serial_number = device.serial_number
+            request.detail["offset_steps"] = device.offset_steps
+            return SignIn(user, device, request.now_s)
+
+    def unlock(self, serial_number: str) -> None:
+        """Forget a device's wrong codes, after somebody has asked whose they were. NoSuchEntity."""
+        with self._request("unlock", None, serial_number) as request:
+            row = records.find_device(request.connection, serial_number)
+            if row is None or row.seed is None:
+                raise no_such_device(serial_number)
+            records.update_device(request.connection, serial_number, failures=0)
+
+    def _insert(self, request: Request, kind: DeviceKind, seeds: list[Seed]) -> None:
+        rows = [
+            {
+                "serial_number": seed.serial_number,
+                "kind": kind,
+                "seed": self._sealer.seal(seed.secret, seed.serial_number),
+                "algorithm": seed.algorithm,
+                "digits": seed.digits,
+                "period_s": seed.period_s,
+            }
+            for seed in seeds
+        ]
+        records.insert_devices(request.connection, rows)
+
+    def _check_any(self, request: Request, rows: list[Row[Any]], code: str) -> str:
+        """The serial number of the first device of which ``code`` is accepted."""
+        refusals: list[VerifierError] = []
+        for row in rows:
+            try:
+                self._check(request, row, _one_code(code, row, request, self.totp.window_steps))
+            except (InvalidAuthenticationCode, Throttled, Locked) as refusal:
+                refusals.append(refusal)
+                continue
+            for other in rows[: len(refusals)]:  # it was no guess at these
+                records.update_device(
+                    request.connection, other.serial_number, failures=other.failures
+                )
+            serial_number: str = row.serial_number
+            return serial_number
+        raise min(refusals, key=_how_dull)
+
+    def _check(self, request: Request, row: Row[Any], rule: _Rule) -> None:
+        """Apply a rule to a device and keep the state after it, or count a wrong code."""
+        failures = Failures(row.failures, row.failed_s)
+        wait_s = failures.wait_s(self.totp, request.now_s)
+        if wait_s == math.inf:
+            raise Locked(row.serial_number)
+        if wait_s > 0:
+            raise Throttled(wait_s)
+        seed = self._sealer.open(row.seed, row.serial_number)
+        generator = CodeGenerator(seed, row.algorithm, row.digits)
+        try:
+            state = rule(generator, TotpState(row.offset_steps, row.last_counter))
+            assert state.last_counter is not None
+            if not records.accept_code(
+                request.connection,
+                row.serial_number,
+                state.offset_steps,
+                state.last_counter,
+                request.now_s,
+            ):
+                raise Replayed("It was used by another request just now: wait for the next code.")
+        except MalformedCode:
+            raise
+        except InvalidAuthenticationCode:
+            records.reject_code(request.connection, row.serial_number, request.now_s)
+            raise
+
+
+def _one_code(code: str, row: Row[Any], request: Request, window_steps: int) -> _Rule:
+    now_step = step(request.now_s, row.period_s)
+    return lambda generator, state: verify(
+        generator, state, generator.parse(code), now_step, window_steps
+    )
+
+
+def _two_codes(code1: str, code2: str, row: Row[Any], request: Request, range_s: float) -> _Rule:
+    now_step, range_steps = step(request.now_s, row.period_s), int(range_s // row.period_s)
+    return lambda generator, state: resynchronise(
+        generator, state, generator.parse(code1), generator.parse(code2), now_step, range_steps
+    )
+
+
+def _demand_code_device(request: Request, user: str, serial_number: str) -> Row[Any]:
+    row = request.demand_device(user, serial_number)
+    if row.seed is None:
+        raise NoSuchEntity(
+            f"MFA Device with serial number {serial_number} shows no codes.",
+            "It is a security key: begin an assertion.",
+        )
+    return row
+
+
+_DULL = (Replayed, InvalidAuthenticationCode, Throttled, Locked)
+
+
+def _how_dull(refusal: VerifierError) -> int:
+    """Of several devices' refusals the one first in ``_DULL`` says most."""
+    if isinstance(refusal, MalformedCode):
+        return len(_DULL)
+    return next(number for number, kind in enumerate(_DULL) if isinstance(refusal, kind))

@@ -1,0 +1,72 @@
+"""What the verifier tells its callers."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class DeviceKind(StrEnum):
+    HARDWARE_TOKEN = "hardware-token"
+    AUTHENTICATOR_APP = "authenticator-app"
+    SECURITY_KEY = "security-key"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that belongs to ``user``; times in seconds since the Unix epoch by the verifier.
+
+    Of tokens and apps: ``offset_steps`` is the device's time minus the verifier's as last
+    learned, in time steps of ``period_s``; ``failures`` counts wrong codes in a row. Of security
+    keys: ``sign_count`` is the last signature counter, ``clone_suspected`` that it once went back.
+    """
+
+    serial_number: str
+    kind: DeviceKind
+    name: str
+    user: str
+    enabled_s: float
+    last_used_s: float | None = None
+    algorithm: str = ""
+    digits: int = 0
+    period_s: int = 0
+    offset_steps: int = 0
+    failures: int = 0
+    locked: bool = False
+    sign_count: int = 0
+    clone_suspected: bool = False
+
+    @property
+    def offset_s(self) -> float:
+        """The learned offset in seconds, as exact as whole time steps are."""
+        return float(self.offset_steps * self.period_s)
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """An accepted sign-in; ``user_verified`` only ever by a security key (PIN or biometrics)."""
+
+    user: str
+    device: Device
+    at_s: float
+    user_verified: bool = False
+
+
+@dataclass(frozen=True)
+class Ceremony:
+    """A WebAuthn ceremony under way: ``options`` go to the client, ``id`` comes back with the
+    answer. ``options`` is python-fido2's CredentialCreationOptions or CredentialRequestOptions.
+    """
+
+    id: str
+    options: Any
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """One line of the log; a refused call's event ends in ``-refused``. No secrets, no codes."""
+
+    at_s: float
+    event: str
+    user: str | None
+    serial_number: str | None
+    detail: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,53 @@
+"""Names that IAM accepts, and the serial numbers it makes."""
+
+import base64
+import re
+
+from tokenkit.verifier.errors import ValidationError
+
+ROOT = "root"  # the user that always exists
+ACCOUNT_ID = "123456789012"
+
+_NAME = r"[\w+=,.@-]"
+_USER = re.compile(_NAME + "{1,64}", re.ASCII)
+_APP = re.compile(_NAME + "{1,226}", re.ASCII)
+_SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+_CHARACTERS = "A-Z a-z 0-9 _ + = , . @ -"
+
+
+def check_user_name(name: str) -> None:
+    """ValidationError unless IAM would take ``name``."""
+    if not _USER.fullmatch(name):
+        raise ValidationError(f"user name {name!r}: it has 1 to 64 of {_CHARACTERS}")
+
+
+def check_app_name(name: str) -> None:
+    """ValidationError unless IAM would take ``name`` for a virtual MFA device."""
+    if not _APP.fullmatch(name):
+        raise ValidationError(f"app name {name!r}: it has 1 to 226 of {_CHARACTERS}")
+
+
+def check_serial_number(serial_number: str) -> None:
+    """ValidationError unless IAM would take it."""
+    if not _SERIAL_NUMBER.fullmatch(serial_number):
+        raise ValidationError(
+            f"serial number {serial_number!r}: it has 9 to 256 of {_CHARACTERS} / :"
+        )
+
+
+def check_device_name(name: str) -> None:
+    """ValidationError unless a person can read ``name``."""
+    if not (1 <= len(name) <= 256 and name.isprintable()):
+        raise ValidationError(f"device name {name!r}: it has 1 to 256 printable characters")
+
+
+def app_serial_number(name: str) -> str:
+    """The serial number of an authenticator app, as IAM forms a virtual MFA device's."""
+    return f"arn:aws:iam::{ACCOUNT_ID}:mfa/{name}"
+
+
+def key_serial_number(user: str, key_id: bytes) -> str:
+    """The serial number of a security key, in IAM's form."""
+    owner = "root-account" if user == ROOT else f"user/{user}"
+    text = base64.b32encode(key_id).decode().rstrip("=")
+    return f"arn:aws:iam::{ACCOUNT_ID}:u2f/{owner}/{text}"

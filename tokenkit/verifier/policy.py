@@ -1,0 +1,75 @@
+"""What the verifier lets pass: numbers that IAM keeps to itself, so they are configuration."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from tokenkit.verifier.errors import ValidationError
+
+UserVerification = Literal["required", "preferred", "discouraged"]
+MAX_DEVICES = 8  # of one user, in any mix: IAM
+
+
+@dataclass(frozen=True)
+class TotpPolicy:
+    """Rules for codes. ValidationError if a number makes no sense.
+
+    window_steps: time steps to either side of the learned offset in which a code is accepted.
+    resync_range_s, enrol_range_s: how far off the device's clock may be, in seconds, for two
+        consecutive codes to be found.
+    delay_s: wait after the first wrong code; after the n-th in a row it is n times that
+        (RFC 4226 section 7.3).
+    lock_after: wrong codes in a row that lock the device.
+    """
+
+    window_steps: int = 1
+    resync_range_s: float = 86_400.0
+    enrol_range_s: float = 86_400.0
+    delay_s: float = 5.0
+    lock_after: int = 10
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.window_steps <= 100:
+            raise ValidationError(f"window_steps is from 0 to 100, not {self.window_steps}")
+        for name in ("resync_range_s", "enrol_range_s"):
+            if not 0 <= getattr(self, name) <= 30 * 86_400:
+                raise ValidationError(f"{name} is from 0 to 30 days, not {getattr(self, name)} s")
+        if not (math.isfinite(self.delay_s) and self.delay_s >= 0):
+            raise ValidationError(f"delay_s is not negative, not {self.delay_s}")
+        if self.lock_after < 1:
+            raise ValidationError(f"lock_after is at least 1, not {self.lock_after}")
+
+
+@dataclass(frozen=True)
+class WebAuthnPolicy:
+    """Rules for security keys. ValidationError if a word is none of those listed.
+
+    origin: the one origin whose ceremonies are accepted; ``rp_id`` is its host or a parent of it.
+    user_verification: asked for where a call says nothing.
+    attestation: "none" takes any key; "direct" only those whose attestation leads to one of
+        ``trusted_roots`` (X.509 certificates, DER).
+    clones: a signature counter that goes back is refused, and the key with it until it is
+        registered anew ("refuse"), or only marked ("flag").
+    """
+
+    rp_id: str = "tokenkit.example"
+    rp_name: str = "tokenkit"
+    origin: str = "https://tokenkit.example"
+    user_verification: UserVerification = "preferred"
+    attestation: Literal["none", "direct"] = "none"
+    trusted_roots: tuple[bytes, ...] = ()
+    clones: Literal["refuse", "flag"] = "refuse"
+
+    def __post_init__(self) -> None:
+        check_word("user_verification", self.user_verification, UserVerification)
+        check_word("attestation", self.attestation, Literal["none", "direct"])
+        check_word("clones", self.clones, Literal["refuse", "flag"])
+        if self.attestation == "direct" and not self.trusted_roots:
+            raise ValidationError('attestation = "direct" needs trusted_roots, else no key passes')
+
+
+def check_word(name: str, value: object, allowed: object) -> None:
+    """ValidationError unless ``value`` is one of the words of the Literal ``allowed``."""
+    words = get_args(allowed)
+    if value not in words:
+        raise ValidationError(f"{name} is {', '.join(words[:-1])} or {words[-1]}, not {value!r}")

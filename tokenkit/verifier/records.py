@@ -1,0 +1,148 @@
+"""Queries and changes of the verifier's tables. Rows are locked where the database can do that."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
+
+from tokenkit.verifier.store import audit, ceremonies, devices, users
+
+# built once: SQLAlchemy takes longer to build a statement than SQLite to run it
+_USER = select(users).where(users.c.name == bindparam("key")).with_for_update()
+_DEVICE = select(devices).where(devices.c.serial_number == bindparam("key")).with_for_update()
+_ENABLED = (
+    select(devices)
+    .where(devices.c.user.is_not(None))
+    .order_by(devices.c.enabled_s, devices.c.serial_number)
+)
+_ENABLED_OF = _ENABLED.where(devices.c.user == bindparam("key")).with_for_update()
+_ACCEPT = (
+    update(devices)
+    .where(
+        devices.c.serial_number == bindparam("key"),
+        or_(devices.c.last_counter.is_(None), devices.c.last_counter < bindparam("counter")),
+    )
+    .values(
+        offset_steps=bindparam("offset"),
+        last_counter=bindparam("counter"),
+        failures=0,
+        last_used_s=bindparam("at_s"),
+    )
+)
+_REJECT = (
+    update(devices)
+    .where(devices.c.serial_number == bindparam("key"))
+    .values(failures=devices.c.failures + 1, failed_s=bindparam("at_s"))
+)
+_AUDIT = insert(audit)
+_AT_ONCE = 500  # parameters of one statement
+
+
+def find_user(connection: Connection, name: str) -> Row[Any] | None:
+    return connection.execute(_USER, {"key": name}).one_or_none()
+
+
+def user_names(connection: Connection) -> list[str]:
+    return list(connection.scalars(select(users.c.name).order_by(users.c.name)))
+
+
+def insert_user(connection: Connection, name: str, handle: bytes) -> None:
+    connection.execute(insert(users), {"name": name, "handle": handle})
+
+
+def find_device(connection: Connection, serial_number: str) -> Row[Any] | None:
+    return connection.execute(_DEVICE, {"key": serial_number}).one_or_none()
+
+
+def find_credential(connection: Connection, credential_id: bytes) -> Row[Any] | None:
+    query = select(devices).where(devices.c.credential_id == credential_id)
+    return connection.execute(query).one_or_none()
+
+
+def enabled_devices(connection: Connection, user: str | None) -> Sequence[Row[Any]]:
+    """A user's devices, or all users', in the order in which they were enabled."""
+    if user is None:
+        return connection.execute(_ENABLED).all()
+    return connection.execute(_ENABLED_OF, {"key": user}).all()
+
+
+def known_serial_numbers(connection: Connection, serial_numbers: Iterable[str]) -> list[str]:
+    """Those of ``serial_numbers`` that are in use."""
+    found: list[str] = []
+    for part in _parts(list(serial_numbers)):
+        query = select(devices.c.serial_number).where(devices.c.serial_number.in_(part))
+        found += connection.scalars(query)
+    return sorted(found)
+
+
+def insert_devices(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    connection.execute(insert(devices), rows)
+
+
+def update_device(connection: Connection, serial_number: str, **values: object) -> None:
+    query = update(devices).where(devices.c.serial_number == serial_number)
+    connection.execute(query.values(**values))
+
+
+def delete_device(connection: Connection, serial_number: str) -> None:
+    connection.execute(delete(devices).where(devices.c.serial_number == serial_number))
+
+
+def accept_code(
+    connection: Connection, serial_number: str, offset: int, counter: int, at_s: float
+) -> bool:
+    """Note that all codes up to ``counter`` are used; False if another request came first."""
+    values = {"key": serial_number, "offset": offset, "counter": counter, "at_s": at_s}
+    return connection.execute(_ACCEPT, values).rowcount == 1
+
+
+def reject_code(connection: Connection, serial_number: str, at_s: float) -> None:
+    """One more wrong code in a row."""
+    connection.execute(_REJECT, {"key": serial_number, "at_s": at_s})
+
+
+def insert_ceremony(
+    connection: Connection,
+    ceremony_id: str,
+    kind: str,
+    user: str,
+    state: dict[str, Any],
+    expires_s: float,
+) -> None:
+    row = {"id": ceremony_id, "kind": kind, "user": user, "state": state, "expires_s": expires_s}
+    connection.execute(insert(ceremonies), row)
+
+
+def take_ceremony(connection: Connection, ceremony_id: str) -> Row[Any] | None:
+    """A ceremony, which is thereby gone: of two that ask at once, one gets it."""
+    query = select(ceremonies).where(ceremonies.c.id == ceremony_id).with_for_update()
+    row = connection.execute(query).one_or_none()
+    connection.execute(delete(ceremonies).where(ceremonies.c.id == ceremony_id))
+    return row
+
+
+def delete_expired_ceremonies(connection: Connection, now_s: float) -> None:
+    connection.execute(delete(ceremonies).where(ceremonies.c.expires_s < now_s))
+
+
+def insert_audit(
+    connection: Connection,
+    at_s: float,
+    event: str,
+    user: str | None,
+    serial_number: str | None,
+    detail: dict[str, Any],
+) -> None:
+    line = {"at_s": at_s, "event": event, "user": user, "detail": detail}
+    connection.execute(_AUDIT, {**line, "serial_number": serial_number})
+
+
+def audit_lines(connection: Connection, user: str | None) -> Sequence[Row[Any]]:
+    query = select(audit).order_by(audit.c.id)
+    if user is not None:
+        query = query.where(audit.c.user == user)
+    return connection.execute(query).all()
+
+
+def _parts(items: list[str]) -> Iterable[list[str]]:
+    return (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))

@@ -1,0 +1,41 @@
+"""Finding a device's clock by two consecutive codes: RFC 4226 section 7.4, RFC 6238 section 6."""
+
+from hmac import compare_digest
+
+from tokenkit.verifier.errors import NotConsecutive, Replayed
+from tokenkit.verifier.totp import CodeGenerator, TotpState
+
+
+def resynchronise(
+    generator: CodeGenerator,
+    state: TotpState,
+    code1: bytes,
+    code2: bytes,
+    now_step: int,
+    range_steps: int,
+) -> TotpState:
+    """The state after both codes are accepted; NotConsecutive or Replayed if they are not.
+
+    The codes must be those of two adjacent counters, both later than the last used one, the
+    second within ``range_steps`` of the verifier's time or of the learned offset, or between the
+    two: so a clock that its owner mended is found however far off it was before. All pairs are
+    compared, for equal neighbouring codes happen; the one nearest to the learned offset counts.
+    """
+    expected = now_step + state.offset_steps
+    first = min(now_step, expected) - range_steps - 1
+    last = max(now_step, expected) + range_steps
+    codes = generator.codes(range(first, last + 1))
+    matches = [
+        counter
+        for counter, one, two in zip(range(first, last), codes, codes[1:], strict=False)
+        if compare_digest(one, code1) & compare_digest(two, code2)
+    ]
+    if not matches:
+        raise NotConsecutive(
+            "These are not two consecutive codes of this device: give one and the next."
+        )
+    unused = [counter for counter in matches if not state.is_used(counter)]
+    if not unused:
+        raise Replayed("They were used before: give two codes that come after.")
+    second = 1 + min(unused, key=lambda counter: abs(counter + 1 - expected))
+    return TotpState(second - now_step, second)

@@ -1,0 +1,161 @@
+"""Security keys: WebAuthn ceremonies, each of which can be completed once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fido2.webauthn import AttestedCredentialData, AuthenticationResponse, RegistrationResponse
+from sqlalchemy import Row
+
+from tokenkit.verifier import records
+from tokenkit.verifier.desk import Desk, Request
+from tokenkit.verifier.errors import Cloned, EntityAlreadyExists, NoSuchEntity, UnknownCeremony
+from tokenkit.verifier.model import Ceremony, Device, DeviceKind, SignIn
+from tokenkit.verifier.names import check_device_name, key_serial_number
+from tokenkit.verifier.policy import UserVerification
+from tokenkit.verifier.webauthn import CEREMONY_S, RelyingParty, went_back
+
+
+class SecurityKeys(Desk):
+    """The part of a verifier that knows security keys."""
+
+    _relying_party: RelyingParty
+
+    def begin_registration(
+        self, user: str, *, user_verification: UserVerification | None = None
+    ) -> Ceremony:
+        """Options for a key to make a credential: ``navigator.credentials.create()``.
+
+        NoSuchEntity, LimitExceeded.
+        """
+        with self._request("begin-registration", user) as request:
+            handle = request.demand_user(user).handle
+            request.demand_room(user)
+            held = [credential for _, credential in _keys(request, user)]
+            options, state = self._relying_party.begin_registration(
+                user, handle, held, user_verification, self._random_bytes(32)
+            )
+            return self._begin(request, "registration", user, options, state)
+
+    def complete_registration(
+        self,
+        ceremony_id: str,
+        response: RegistrationResponse | Mapping[str, Any],
+        *,
+        name: str = "",
+    ) -> Device:
+        """Check the answer to :meth:`begin_registration`; the key is the user's from then on.
+
+        UnknownCeremony, LimitExceeded, InvalidResponse, UntrustedAttestation,
+        EntityAlreadyExists.
+        """
+        if name:
+            check_device_name(name)
+        with self._request("register") as request:
+            user, state = _take(request, "registration", ceremony_id)
+            request.demand_room(user)
+            auth_data = self._relying_party.complete_registration(state, response)
+            credential = auth_data.credential_data
+            assert credential is not None
+            if records.find_credential(request.connection, credential.credential_id) is not None:
+                raise EntityAlreadyExists("The security key is registered already.")
+            serial_number = key_serial_number(user, self._random_bytes(16))
+            request.serial_number = serial_number
+            row = {
+                "serial_number": serial_number,
+                "kind": DeviceKind.SECURITY_KEY,
+                "name": name,
+                "user": user,
+                "enabled_s": request.now_s,
+                "credential_id": credential.credential_id,
+                "credential": bytes(credential),
+                "sign_count": auth_data.counter,
+            }
+            records.insert_devices(request.connection, [row])
+            return self._device_now(request, serial_number)
+
+    def begin_assertion(
+        self, user: str, *, user_verification: UserVerification | None = None
+    ) -> Ceremony:
+        """Options for any of a user's keys to sign: ``navigator.credentials.get()``.
+
+        NoSuchEntity if the user has no key that may sign in.
+        """
+        with self._request("begin-assertion", user) as request:
+            request.demand_user(user)
+            allowed = [credential for _, credential in self._trusted_keys(request, user)]
+            if not allowed:
+                raise NoSuchEntity(f"{user} has no security key to sign in with.")
+            options, state = self._relying_party.begin_assertion(
+                allowed, user_verification, self._random_bytes(32)
+            )
+            return self._begin(request, "assertion", user, options, state)
+
+    def complete_assertion(
+        self, ceremony_id: str, response: AuthenticationResponse | Mapping[str, Any]
+    ) -> SignIn:
+        """Check the answer to :meth:`begin_assertion`.
+
+        UnknownCeremony, InvalidResponse; Cloned if the signature counter went back, and under the
+        policy "refuse" the key is of no use from then on.
+        """
+        with self._request("assert") as request:
+            user, state = _take(request, "assertion", ceremony_id)
+            keys = self._trusted_keys(request, user)
+            credential_id, auth_data = self._relying_party.complete_assertion(
+                state, [credential for _, credential in keys], response
+            )
+            [row] = [row for row, _ in keys if row.credential_id == credential_id]
+            request.serial_number = row.serial_number
+            cloned = went_back(row.sign_count, auth_data.counter)
+            if cloned:
+                request.detail["clone_suspected"] = True
+                records.update_device(request.connection, row.serial_number, clone_suspected=True)
+            if cloned and self.webauthn.clones == "refuse":
+                raise Cloned(
+                    "The signature counter of the security key went back.",
+                    "There may be a copy of it: remove it and register a genuine one.",
+                )
+            records.update_device(
+                request.connection,
+                row.serial_number,
+                sign_count=max(row.sign_count, auth_data.counter),
+                last_used_s=request.now_s,
+            )
+            device = self._device_now(request, row.serial_number)
+            return SignIn(user, device, request.now_s, auth_data.is_user_verified())
+
+    def _trusted_keys(
+        self, request: Request, user: str
+    ) -> list[tuple[Row[Any], AttestedCredentialData]]:
+        flagged_pass = self.webauthn.clones == "flag"
+        return [key for key in _keys(request, user) if flagged_pass or not key[0].clone_suspected]
+
+    def _begin(
+        self, request: Request, kind: str, user: str, options: Any, state: dict[str, Any]
+    ) -> Ceremony:
+        ceremony_id = self._random_bytes(16).hex()
+        records.delete_expired_ceremonies(request.connection, request.now_s)
+        records.insert_ceremony(
+            request.connection, ceremony_id, kind, user, state, request.now_s + CEREMONY_S
+        )
+        return Ceremony(ceremony_id, options)
+
+
+def _take(request: Request, kind: str, ceremony_id: str) -> tuple[str, dict[str, Any]]:
+    """User and state of a ceremony, which is thereby used up."""
+    row = records.take_ceremony(request.connection, ceremony_id)
+    if row is None or row.kind != kind or row.expires_s < request.now_s:
+        raise UnknownCeremony(
+            f"There is no such {kind} under way.", "It was used, or it expired: begin anew."
+        )
+    request.user = row.user
+    request.demand_user(row.user)
+    return row.user, row.state
+
+
+def _keys(request: Request, user: str) -> list[tuple[Row[Any], AttestedCredentialData]]:
+    return [
+        (row, AttestedCredentialData(row.credential))
+        for row in records.enabled_devices(request.connection, user)
+        if row.credential is not None
+    ]

@@ -1,0 +1,114 @@
+"""Time-based codes: RFC 6238, with the learned offset of its section 6. No storage in here.
+
+A counter is a number of time steps since 1970; the verifier's own is ``step(now)``. A device whose
+learned offset is n shows, as far as the verifier knows, the code for its own counter plus n.
+"""
+
+import hashlib
+import math
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hmac import compare_digest
+
+from tokenkit.verifier.errors import MalformedCode, OutOfWindow, Replayed
+
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+_COUNTER = 0xFFFF_FFFF_FFFF_FFFF
+_uint32_at = struct.Struct(">I").unpack_from
+
+
+class CodeGenerator:
+    """Codes under one seed.
+
+    HMAC's two keyed hash states are computed once and copied for each code, which halves the
+    hashing. ``algorithm`` is SHA1, SHA256 or SHA512; threads may share a generator.
+    """
+
+    __slots__ = ("_format", "_inner", "_modulus", "_outer", "digits")
+
+    def __init__(self, seed: bytes, algorithm: str = "SHA1", digits: int = 6) -> None:
+        new = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}[algorithm]
+        block_bytes = new().block_size
+        key = seed if len(seed) <= block_bytes else new(seed).digest()
+        key = key.ljust(block_bytes, b"\0")
+        self._inner = new(key.translate(_INNER_PAD))
+        self._outer = new(key.translate(_OUTER_PAD))
+        self._modulus = 10**digits
+        self._format = b"%%0%dd" % digits
+        self.digits = digits
+
+    def codes(self, counters: Iterable[int]) -> list[bytes]:
+        """The code for each counter, as ASCII digits: RFC 4226 section 5.3.
+
+        A counter is 8 bytes on the wire; one before 1970 goes there as two's complement, as in
+        implementations in C.
+        """
+        inner_copy, outer_copy = self._inner.copy, self._outer.copy
+        modulus, form = self._modulus, self._format
+        found = []
+        for counter in counters:
+            inner = inner_copy()
+            inner.update((counter & _COUNTER).to_bytes(8, "big"))
+            outer = outer_copy()
+            outer.update(inner.digest())
+            mac = outer.digest()
+            number = _uint32_at(mac, mac[-1] & 0xF)[0] & 0x7FFF_FFFF
+            found.append(form % (number % modulus))
+        return found
+
+    def parse(self, code: str) -> bytes:
+        """``code`` as bytes to compare; MalformedCode unless it is so many ASCII digits."""
+        if not (len(code) == self.digits and code.isascii() and code.isdigit()):
+            raise MalformedCode(f"A code is {self.digits} digits, 0 to 9, and nothing else.")
+        return code.encode()
+
+
+@dataclass(frozen=True)
+class TotpState:
+    """What is known of a device: its learned offset, and the counter up to which codes are used."""
+
+    offset_steps: int = 0
+    last_counter: int | None = None
+
+    def is_used(self, counter: int) -> bool:
+        """Whether the code for ``counter`` was accepted, or is older than one that was."""
+        return self.last_counter is not None and counter <= self.last_counter
+
+
+def step(time_s: float, period_s: int) -> int:
+    """The counter at ``time_s``, of any sign and size: RFC 6238 section 4.2, T0 = 0."""
+    return math.floor(time_s / period_s) if math.isfinite(time_s) else _no_time(time_s)
+
+
+def _no_time(time_s: float) -> int:
+    raise ValueError(f"a time must be finite, not {time_s}")
+
+
+def verify(
+    generator: CodeGenerator, state: TotpState, code: bytes, now_step: int, window_steps: int
+) -> TotpState:
+    """The state after ``code`` is accepted; OutOfWindow or Replayed if it is not.
+
+    Codes within ``window_steps`` of the learned offset are accepted, to either side, if later
+    than the last used one. All are compared, each in constant time. If the same digits are right
+    for two counters in the window, the nearer one is learned and both are used up: otherwise
+    whoever looked on could show them again.
+    """
+    expected = now_step + state.offset_steps
+    counters = range(expected - window_steps, expected + window_steps + 1)
+    matches = [
+        counter
+        for counter, candidate in zip(counters, generator.codes(counters), strict=True)
+        if compare_digest(candidate, code)
+    ]
+    if not matches:
+        raise OutOfWindow(
+            "Wait for the next code; resynchronise the device if its clock may be off."
+        )
+    unused = [counter for counter in matches if not state.is_used(counter)]
+    if not unused:
+        raise Replayed("It was used before: wait for the next code.")
+    nearest = min(unused, key=lambda counter: abs(counter - expected))
+    return TotpState(nearest - now_step, unused[-1])

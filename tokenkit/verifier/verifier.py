@@ -1,0 +1,78 @@
+"""The verifier: accounts in the shape of AWS IAM's MFA devices, and the rules applied to them."""
+
+import os
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from tokenkit.verifier.accounts import Accounts
+from tokenkit.verifier.code_devices import CodeDevices
+from tokenkit.verifier.errors import SealingKeyError, VerifierError
+from tokenkit.verifier.names import ROOT
+from tokenkit.verifier.policy import TotpPolicy, WebAuthnPolicy
+from tokenkit.verifier.seal import KEY_BYTES, Sealer
+from tokenkit.verifier.security_keys import SecurityKeys
+from tokenkit.verifier.store import Store, is_in_memory, parse_url
+from tokenkit.verifier.webauthn import RelyingParty
+
+_SEAL_CHECK = b"tokenkit"
+
+
+class Verifier(Accounts, CodeDevices, SecurityKeys):
+    """Users, their MFA devices, and what they may sign in with.
+
+    ``url`` is SQLAlchemy's: ``sqlite://`` in memory (the default), ``sqlite:///FILE``, or
+    ``postgresql+psycopg://…``. ``now`` gives the verifier's time in seconds since the Unix epoch,
+    ``random_bytes`` its secrets and challenges. Seeds are stored under ``sealing_key``, 32 bytes,
+    without which a database that outlives the process is not opened. The user "root" always
+    exists.
+
+    Every request is one transaction and one line of the audit log. Refusals are
+    :class:`~tokenkit.verifier.VerifierError`; they change nothing but the counter of wrong codes.
+    Threads may share a verifier, processes a database. A context manager: closes the database.
+    """
+
+    def __init__(
+        self,
+        url: str = "sqlite://",
+        *,
+        now: Callable[[], float] = time.time,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+        sealing_key: bytes | None = None,
+        totp: TotpPolicy | None = None,
+        webauthn: WebAuthnPolicy | None = None,
+    ) -> None:
+        parsed = parse_url(url)
+        if sealing_key is None:
+            if not is_in_memory(parsed):
+                raise SealingKeyError(
+                    "a database that stays needs a sealing_key for its seeds: 32 random bytes,"
+                    " kept elsewhere"
+                )
+            sealing_key = random_bytes(KEY_BYTES)
+        sealer = Sealer(sealing_key, random_bytes)
+        webauthn = webauthn or WebAuthnPolicy()
+        self._relying_party = RelyingParty(webauthn)
+        store = Store(parsed)
+        super().__init__(store, now, random_bytes, sealer, totp or TotpPolicy(), webauthn)
+        try:
+            root = {"name": ROOT, "handle": random_bytes(32)}
+            sealer.open(store.initialise(sealer.seal(_SEAL_CHECK, "seeds"), root), "seeds")
+        except VerifierError:
+            store.close()
+            raise
+
+    def __enter__(self) -> "Verifier":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database; one in memory is gone."""
+        self._store.close()

@@ -1,0 +1,149 @@
+"""The relying party: registration and assertion by python-fido2's Fido2Server. No storage in here.
+
+WebAuthn level 2 sections 7.1 and 7.2; the signature counter's rule is section 6.1.1.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cryptography import x509
+from fido2.attestation.base import AttestationResult, AttestationVerifier, InvalidAttestation
+from fido2.server import Fido2Server
+from fido2.webauthn import (
+    AttestationConveyancePreference,
+    AttestedCredentialData,
+    AuthenticationResponse,
+    AuthenticatorData,
+    CredentialCreationOptions,
+    CredentialRequestOptions,
+    PublicKeyCredentialRpEntity,
+    PublicKeyCredentialUserEntity,
+    RegistrationResponse,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+
+from tokenkit.verifier.errors import InvalidResponse, UntrustedAttestation, ValidationError
+from tokenkit.verifier.policy import UserVerification, WebAuthnPolicy, check_word
+
+CEREMONY_S = 300.0  # WebAuthn level 2 section 7.1: the upper end of what it recommends
+State = dict[str, Any]
+
+
+class RelyingParty:
+    """Makes options for clients, and checks what they answer, under a policy.
+
+    Answers are python-fido2's RegistrationResponse and AuthenticationResponse, or the mappings
+    that browsers send (WebAuthn's JSON); anything else is InvalidResponse.
+    """
+
+    def __init__(self, policy: WebAuthnPolicy) -> None:
+        self._policy = policy
+        self._server = Fido2Server(
+            PublicKeyCredentialRpEntity(id=policy.rp_id, name=policy.rp_name),
+            attestation=AttestationConveyancePreference(policy.attestation),
+            verify_origin=lambda origin: origin == policy.origin,
+            verify_attestation=_TrustedRoots(policy.trusted_roots),
+        )
+        # python-fido2 declares the attribute without a type
+        self._server.timeout = int(CEREMONY_S * 1000)  # type: ignore[assignment]
+
+    def begin_registration(
+        self,
+        user: str,
+        handle: bytes,
+        exclude: Sequence[AttestedCredentialData],
+        user_verification: UserVerification | None,
+        challenge: bytes,
+    ) -> tuple[CredentialCreationOptions, State]:
+        """Options to make a credential on a key that holds none of ``exclude``."""
+        return self._server.register_begin(
+            PublicKeyCredentialUserEntity(id=handle, name=user, display_name=user),
+            exclude,
+            resident_key_requirement=ResidentKeyRequirement.DISCOURAGED,  # a second factor
+            user_verification=self._verification(user_verification),
+            challenge=challenge,
+        )
+
+    def complete_registration(
+        self, state: State, response: RegistrationResponse | Mapping[str, Any]
+    ) -> AuthenticatorData:
+        """The authenticator data, with credential data; InvalidResponse, UntrustedAttestation."""
+        try:
+            answer = RegistrationResponse.from_dict(response)
+            credential = answer.response.attestation_object.auth_data.credential_data
+            if credential is None:
+                raise InvalidResponse("The registration holds no credential.")
+            if answer.raw_id != credential.credential_id:
+                raise InvalidResponse("The registration is for two credentials.")
+            offered = {parameters.alg for parameters in self._server.allowed_algorithms}
+            if credential.public_key.get(3) not in offered:
+                raise InvalidResponse("The credential has an algorithm that was not offered.")
+            return self._server.register_complete(state, answer)
+        except InvalidAttestation as error:
+            raise UntrustedAttestation(
+                "The attestation is not accepted.", str(error) or type(error).__name__
+            ) from error
+        except _MALFORMED as error:
+            raise _invalid("registration", error) from error
+
+    def begin_assertion(
+        self,
+        allow: Sequence[AttestedCredentialData],
+        user_verification: UserVerification | None,
+        challenge: bytes,
+    ) -> tuple[CredentialRequestOptions, State]:
+        """Options to sign with one of ``allow``."""
+        return self._server.authenticate_begin(
+            allow, user_verification=self._verification(user_verification), challenge=challenge
+        )
+
+    def complete_assertion(
+        self,
+        state: State,
+        credentials: Iterable[AttestedCredentialData],
+        response: AuthenticationResponse | Mapping[str, Any],
+    ) -> tuple[bytes, AuthenticatorData]:
+        """The credential's id and the authenticator data; InvalidResponse."""
+        try:
+            answer = AuthenticationResponse.from_dict(response)
+            found = self._server.authenticate_complete(state, list(credentials), answer)
+            return found.credential_id, answer.response.authenticator_data
+        except _MALFORMED as error:
+            raise _invalid("assertion", error) from error
+
+    def _verification(self, asked: UserVerification | None) -> UserVerificationRequirement:
+        word = asked or self._policy.user_verification
+        check_word("user_verification", word, UserVerification)
+        return UserVerificationRequirement(word)
+
+
+# what python-fido2 raises for an answer that is refused, or of which parts are missing or wrong
+_MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError)
+
+
+def _invalid(what: str, error: Exception) -> InvalidResponse:
+    return InvalidResponse(f"The {what} is not valid.", str(error))
+
+
+def went_back(stored: int, received: int) -> bool:
+    """Whether a signature counter tells of a clone; a key without one always says 0."""
+    return received <= stored and (received, stored) != (0, 0)
+
+
+class _TrustedRoots(AttestationVerifier):
+    def __init__(self, roots: Iterable[bytes]) -> None:
+        super().__init__()
+        self._by_subject: dict[bytes, bytes] = {}
+        for root in roots:
+            try:
+                subject = x509.load_der_x509_certificate(root).subject
+            except ValueError:
+                raise ValidationError("a trusted root is an X.509 certificate, DER") from None
+            self._by_subject[subject.public_bytes()] = root
+
+    def ca_lookup(self, result: AttestationResult, auth_data: AuthenticatorData) -> bytes | None:
+        if not result.trust_path:  # self attestation, or none
+            return None
+        issuer = x509.load_der_x509_certificate(result.trust_path[-1]).issuer
+        return self._by_subject.get(issuer.public_bytes())
