@@ -17,6 +17,7 @@ from firmware_sim.world.oscillator import Crystal, Oscillator
 from firmware_sim.world.token_clock import BatteryChange, ClockEvent, Stuck, TokenClock
 
 LIT_S = 30.0
+_REGISTER = 1 << 64  # values of a counter, RFC 4226 section 5.1; it wraps around
 PERIODS_S = (30, 60)
 _YEAR_10000_S = 253_402_300_800.0
 _SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
@@ -155,8 +156,9 @@ class HardwareToken:
         if spec.kind is TokenKind.HOTP:
             counter, bars = self._counter, 0
         else:
-            counter = int(token_s // spec.period_s)
-            bars = BARS - int(token_s % spec.period_s * BARS / spec.period_s)
+            counter = int(token_s // spec.period_s) % _REGISTER
+            # just before a time step the remainder of a negative time is rounded up to a whole one
+            bars = max(1, BARS - int(token_s % spec.period_s * BARS / spec.period_s))
         code = hotp(spec.seed, counter, spec.digits, spec.algorithm)
         return Display(True, code, bars, self.low_battery, spec.digits)
 
@@ -200,7 +202,7 @@ class HardwareToken:
         """The counter to show: the flash has moved on before anybody sees its code."""
         key = f"otp/{self.serial_number}/counter"
         counter = int.from_bytes(self._flash.get(key) or b"", "big")
-        self._flash.write({key: (counter + 1).to_bytes(8, "big")})
+        self._flash.write({key: ((counter + 1) % _REGISTER).to_bytes(8, "big")})
         return counter
 
     def _check_battery(self) -> None:
