@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,28 @@ def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
         raise click.BadParameter(
             f"{value!r} has no time zone: add Z for UTC, or an offset such as +01:00"
         )
-    return moment.timestamp()
+    try:
+        return moment.astimezone(UTC).timestamp()
+    except OverflowError:
+        raise click.BadParameter(f"{value!r} is not between the years 1 and 9999 in UTC") from None
+
+
+def _text(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    try:
+        return value if value is None else value.encode().decode()
+    except UnicodeEncodeError:
+        raise click.BadParameter(f"{value!r} is not UTF-8") from None
+
+
+def _svg(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """A file that a picture may replace; a batch or its counters never are one."""
+    if value is None:
+        return None
+    if value.suffix.lower() != ".svg":
+        raise click.BadParameter(f"{value} does not end in .svg")
+    if not value.parent.is_dir():
+        raise click.BadParameter(f"there is no directory {value.parent}")
+    return value
 
 
 @command.command()
@@ -82,7 +103,9 @@ def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
     show_default=True,
     help="Crystals: token (trimmed by its maker), 20ppm, 50ppm or perfect.",
 )
-@click.option("--seed", help="Make the same tokens each time; without it they are random.")
+@click.option(
+    "--seed", callback=_text, help="Make the same tokens each time; without it they are random."
+)
 @click.option(
     "--out",
     required=True,
@@ -130,14 +153,15 @@ def make(
         paths = ship_batch(batch, out, pskc_key)
     rows = [_row(spec, show_seeds) for spec in batch.tokens]
     if as_json:
-        print_json({**{name: str(path) for name, path in paths.items()}, "tokens": rows})
+        written = {name: click.format_filename(path) for name, path in paths.items()}
+        print_json({**written, "tokens": rows})
         return
     listing = table(*(name.replace("_", " ") for name in rows[0]))
     for row in rows:
         listing.add_row(*map(str, row.values()))
     console().print(listing)
     for path in paths.values():
-        click.echo(f"wrote {path}")
+        click.echo(f"wrote {click.format_filename(path)}")
 
 
 def _row(spec: "TokenSpec", show_seed: bool) -> dict[str, Any]:
@@ -167,7 +191,8 @@ def _row(spec: "TokenSpec", show_seed: bool) -> dict[str, Any]:
 @click.option(
     "--svg",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw the token into this file.",
+    callback=_svg,
+    help="Draw the token into this file, which ends in .svg; it is replaced.",
 )
 @_json_option
 @click.pass_obj
@@ -231,20 +256,18 @@ def watch(clock: "Clock | None", batch_file: Path, serial_number: str, for_s: fl
     with _plain_errors(), _token(batch_file, serial_number, clock) as token:
         start_s = clock.now()
         display = token.press()
-        click.echo(_picture(token, display, start_s))
-        second = 1
-        while for_s is None or second <= for_s:
-            try:
+        with suppress(KeyboardInterrupt):
+            click.echo(_picture(token, display, start_s))
+            second = 1
+            while for_s is None or second <= for_s:
                 clock.wait_until(start_s + second)
-            except KeyboardInterrupt:
-                break
-            display = token.display()
-            if not display.lit and token.spec.kind is TokenKind.TOTP:
-                display = token.press()
-            # up to the first of the picture's lines, and clear; click leaves it out of a pipe
-            click.echo("\x1b[5A\x1b[J", nl=False)
-            click.echo(_picture(token, display, clock.now()))
-            second += 1
+                display = token.display()
+                if not display.lit and token.spec.kind is TokenKind.TOTP:
+                    display = token.press()
+                # up to the first of the picture's lines, and clear; click leaves it out of a pipe
+                click.echo("\x1b[5A\x1b[J", nl=False)
+                click.echo(_picture(token, display, clock.now()))
+                second += 1
 
 
 @contextmanager
@@ -253,8 +276,9 @@ def _token(batch_file: Path, serial_number: str, clock: "Clock") -> "Iterator[Ha
 
     spec = read_batch(batch_file).find(serial_number)
     world = World(clock=clock)
+    token = world.token(spec)  # refused, if it is, before there is a state file
     if spec.kind is TokenKind.TOTP:
-        yield world.token(spec)
+        yield token
         return
     flash = SqliteFlash(batch_file.with_suffix(".flash"))
     try:
@@ -286,7 +310,10 @@ def _plain_errors() -> Iterator[None]:
         raise TokenkitError(
             f"{error.filename} is there already and is not overwritten: choose another directory"
         ) from error
+    except BrokenPipeError:
+        raise  # whoever read the output has seen enough: click's to handle
     except OSError as error:
-        raise TokenkitError(f"{error.filename}: {error.strerror}") from error
+        where = error.filename or "standard output"  # which has no name
+        raise TokenkitError(f"{where}: {error.strerror}") from error
     except (FlashError, ValueError) as error:
         raise TokenkitError(str(error)) from error
