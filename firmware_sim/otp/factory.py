@@ -22,13 +22,11 @@ class Batch:
         for spec in self.tokens:
             if spec.serial_number == serial_number:
                 return spec
-        match self.tokens:
-            case []:
-                has = "none"
-            case [only]:
-                has = f"only {only.serial_number}"
-            case [first, *_, last]:
-                has = f"{first.serial_number} to {last.serial_number}"
+        names = [spec.serial_number for spec in self.tokens]
+        if len(names) > 1:
+            has = f"{names[0]} to {names[-1]}"
+        else:
+            has = f"only {names[0]}" if names else "none"
         raise ValueError(f"no token {serial_number!r} in this batch, which has {has}")
 
 
