@@ -3,7 +3,7 @@
 from hmac import compare_digest
 
 from tokenkit.verifier.errors import NotConsecutive, Replayed
-from tokenkit.verifier.totp import CodeGenerator, TotpState
+from tokenkit.verifier.totp import CodeGenerator, TotpState, nearest
 
 
 def resynchronise(
@@ -37,5 +37,5 @@ def resynchronise(
     unused = [counter for counter in matches if not state.is_used(counter)]
     if not unused:
         raise Replayed("They were used before: give two codes that come after.")
-    second = 1 + min(unused, key=lambda counter: abs(counter + 1 - expected))
+    second = 1 + nearest(unused, expected - 1)
     return TotpState(second - now_step, second)

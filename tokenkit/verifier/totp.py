@@ -8,13 +8,18 @@ import hashlib
 import math
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hmac import compare_digest
+from itertools import compress
+
+import msgspec
 
 from tokenkit.verifier.errors import MalformedCode, OutOfWindow, Replayed
 
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+_HASHES = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
+_BLOCK_BYTES = {"SHA1": 64, "SHA256": 64, "SHA512": 128}
+_FORMATS = {digits: b"%%0%dd" % digits for digits in range(1, 11)}
 _COUNTER = 0xFFFF_FFFF_FFFF_FFFF
 _uint32_at = struct.Struct(">I").unpack_from
 
@@ -29,14 +34,13 @@ class CodeGenerator:
     __slots__ = ("_format", "_inner", "_modulus", "_outer", "digits")
 
     def __init__(self, seed: bytes, algorithm: str = "SHA1", digits: int = 6) -> None:
-        new = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}[algorithm]
-        block_bytes = new().block_size
+        new, block_bytes = _HASHES[algorithm], _BLOCK_BYTES[algorithm]
         key = seed if len(seed) <= block_bytes else new(seed).digest()
         key = key.ljust(block_bytes, b"\0")
         self._inner = new(key.translate(_INNER_PAD))
         self._outer = new(key.translate(_OUTER_PAD))
         self._modulus = 10**digits
-        self._format = b"%%0%dd" % digits
+        self._format = _FORMATS[digits]
         self.digits = digits
 
     def codes(self, counters: Iterable[int]) -> list[bytes]:
@@ -65,8 +69,7 @@ class CodeGenerator:
         return code.encode()
 
 
-@dataclass(frozen=True)
-class TotpState:
+class TotpState(msgspec.Struct, frozen=True):
     """What is known of a device: its learned offset, and the counter up to which codes are used."""
 
     offset_steps: int = 0
@@ -98,17 +101,17 @@ def verify(
     """
     expected = now_step + state.offset_steps
     counters = range(expected - window_steps, expected + window_steps + 1)
-    matches = [
-        counter
-        for counter, candidate in zip(counters, generator.codes(counters), strict=True)
-        if compare_digest(candidate, code)
-    ]
-    if not matches:
+    equal = [compare_digest(candidate, code) for candidate in generator.codes(counters)]
+    if True not in equal:
         raise OutOfWindow(
             "Wait for the next code; resynchronise the device if its clock may be off."
         )
-    unused = [counter for counter in matches if not state.is_used(counter)]
+    unused = [counter for counter in compress(counters, equal) if not state.is_used(counter)]
     if not unused:
         raise Replayed("It was used before: wait for the next code.")
-    nearest = min(unused, key=lambda counter: abs(counter - expected))
-    return TotpState(nearest - now_step, unused[-1])
+    return TotpState(nearest(unused, expected) - now_step, unused[-1])
+
+
+def nearest(counters: list[int], to: int) -> int:
+    """That one of ``counters`` which is nearest to ``to``; there is hardly ever more than one."""
+    return counters[0] if len(counters) == 1 else min(counters, key=lambda each: abs(each - to))
