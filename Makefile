@@ -20,7 +20,7 @@ $(VENV)/.extra-%: $(VENV)/.made pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@
 
-demo: $(VENV)/.extra-report ## run the shipped scenarios, write demo-report/index.html
+demo: $(VENV)/.extra-qr,report ## run the shipped scenarios, write demo-report/index.html
 	$(BIN)/tokenkit run --seed $(SEED) --report demo-report $(wildcard tokenkit/scenario/shipped/*.toml)
 
 test: $(VENV)/.extra-dev ## all tests; what this machine lacks is skipped and named

@@ -30,7 +30,7 @@ from firmware_sim.otp.token import EmptyBatteryError, HardwareToken, TokenKind, 
 from firmware_sim.port.in_process import InProcessConnection, hid_descriptor
 from firmware_sim.profiles import Profile, load_profile, profile_names
 from firmware_sim.security_key import SecurityKey, UnpluggedError
-from firmware_sim.world.clock import Clock, SimulatedClock, SystemClock
+from firmware_sim.world.clock import START_S, Clock, SimulatedClock, SystemClock
 from firmware_sim.world.entropy import Entropy, OsEntropy, SeededEntropy
 from firmware_sim.world.environment import Constant, DailyCycle, Environment, Schedule, place
 from firmware_sim.world.finger import (
@@ -46,6 +46,7 @@ from firmware_sim.world.flash import Flash, FlashError, MemoryFlash, PowerCutErr
 from firmware_sim.world.token_clock import BatteryChange, Step, Stuck, TokenClock
 
 __all__ = [
+    "START_S",
     "Batch",
     "Battery",
     "BatteryChange",

@@ -9,8 +9,7 @@ from tokenkit.scenario.person import Person
 from tokenkit.scenario.record import ScenarioRecord, StepRecord
 from tokenkit.scenario.stage import Progress, Stage
 from tokenkit.scenario.steps.base import Attempt, Step
-
-START_S = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+from tokenkit.virtual import START_S
 
 
 def run(

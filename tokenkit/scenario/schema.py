@@ -21,7 +21,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One TOML file; it begins at true time ``start``, that of 2026 if not said."""
+    """One TOML file; it begins at true time ``start``, 15 s into 2026 if not said."""
 
     title: str
     step: Annotated[list[AnyStep], msgspec.Meta(min_length=1)]

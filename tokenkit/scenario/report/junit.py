@@ -1,9 +1,12 @@
 """The run as JUnit XML, for CI: a suite a scenario, a case a step."""
 
+import re
 from xml.etree import ElementTree
 
 from tokenkit.scenario.record import RunRecord, ScenarioRecord, StepRecord
 from tokenkit.scenario.report.words import outcomes_text
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit_report(run: RunRecord) -> str:
@@ -15,7 +18,7 @@ def junit_report(run: RunRecord) -> str:
     for count in ("tests", "failures", "errors", "skipped"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
     ElementTree.indent(root)
-    text = ElementTree.tostring(root, encoding="unicode")
+    text = _NOT_XML.sub("\ufffd", ElementTree.tostring(root, encoding="unicode"))
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 

@@ -89,7 +89,7 @@ def read_uri(app: "AuthenticatorApp") -> tuple[str, str]:
         import zxingcpp
         from PIL import Image
     except ImportError:
-        return app.uri, "no QR decoder installed (pip install 'tokenkit[test]'): took the URI"
+        return app.uri, "no QR decoder installed (pip install 'tokenkit[qr]'): took the URI"
     with Image.open(io.BytesIO(app.qr_png())) as picture:
         codes = zxingcpp.read_barcodes(picture.convert("L"))
     if len(codes) != 1:
