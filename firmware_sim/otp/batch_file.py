@@ -76,7 +76,9 @@ def read_batch(path: str | Path) -> Batch:
             _refuse_unknown(token, TokenSpec)
             _refuse_unknown(token.get("crystal", {}), Crystal)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BatchFileError(f"{path}: not a batch file: {error}") from error
+        # it may quote the file, and what is in there is not for the terminal
+        reason = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(error))
+        raise BatchFileError(f"{path}: not a batch file: {reason}") from error
     numbers = [spec.serial_number for spec in file.tokens]
     if not numbers or len(set(numbers)) < len(numbers):
         raise BatchFileError(f"{path}: a batch has tokens, and each serial number once")

@@ -92,6 +92,8 @@ Change = Callable[[dict[str, Any]], object]
     [
         (lambda file: file.update(format="otp batch 2"), "Invalid enum value 'otp batch 2'"),
         (lambda file: file.update(extra=1), "unknown field `extra`"),
+        (lambda file: file.update({"\x1b[2J\n": 1}), r"unknown field `\\x1b\[2J\\n`"),
+        (lambda file: file.update(format="\n\x9b"), r"Invalid enum value '\\n\\x9b'"),
         (lambda file: file.update(tokens=[]), "a batch has tokens"),
         (lambda file: file["tokens"].append(file["tokens"][0]), "each serial number once"),
         (lambda file: file["tokens"][1].update(serial_number="short"), "9 to 256"),

@@ -52,7 +52,8 @@ def test_a_draw_is_the_quantile_of_the_cut_normal_distribution(spread: Spread, n
 @given(spreads, draws, draws)
 def test_a_larger_random_number_is_a_larger_value(spread: Spread, one: int, two: int) -> None:
     low, high = sorted((one, two))
-    assert spread.draw(ChosenEntropy(low)) <= spread.draw(ChosenEntropy(high))
+    # but for the rounding of the inverse distribution, which neighbours can show
+    assert spread.draw(ChosenEntropy(low)) <= spread.draw(ChosenEntropy(high)) + 1e-11
 
 
 @pytest.mark.parametrize("number", [0, 2**64 - 1])
