@@ -19,7 +19,8 @@ def resynchronise(
     The codes must be those of two adjacent counters, both later than the last used one, the
     second within ``range_steps`` of the verifier's time or of the learned offset, or between the
     two: so a clock that its owner mended is found however far off it was before. All pairs are
-    compared, for equal neighbouring codes happen; the one nearest to the learned offset counts.
+    compared, for equal neighbouring codes happen; the one nearest to the learned offset counts,
+    unless one of them was used before.
     """
     expected = now_step + state.offset_steps
     first = min(now_step, expected) - range_steps - 1
@@ -34,8 +35,7 @@ def resynchronise(
         raise NotConsecutive(
             "These are not two consecutive codes of this device: give one and the next."
         )
-    unused = [counter for counter in matches if not state.is_used(counter)]
-    if not unused:
+    if state.is_used(matches[0]):  # the oldest
         raise Replayed("They were used before: give two codes that come after.")
-    second = 1 + nearest(unused, expected - 1)
+    second = 1 + nearest(matches, expected - 1)
     return TotpState(second - now_step, second)

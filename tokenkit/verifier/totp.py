@@ -82,11 +82,9 @@ class TotpState(msgspec.Struct, frozen=True):
 
 def step(time_s: float, period_s: int) -> int:
     """The counter at ``time_s``, of any sign and size: RFC 6238 section 4.2, T0 = 0."""
-    return math.floor(time_s / period_s) if math.isfinite(time_s) else _no_time(time_s)
-
-
-def _no_time(time_s: float) -> int:
-    raise ValueError(f"a time must be finite, not {time_s}")
+    if not math.isfinite(time_s):
+        raise ValueError(f"a time must be finite, not {time_s}")
+    return int(time_s // period_s)  # exact, which the floor of a rounded quotient is not
 
 
 def verify(
@@ -95,9 +93,9 @@ def verify(
     """The state after ``code`` is accepted; OutOfWindow or Replayed if it is not.
 
     Codes within ``window_steps`` of the learned offset are accepted, to either side, if later
-    than the last used one. All are compared, each in constant time. If the same digits are right
-    for two counters in the window, the nearer one is learned and both are used up: otherwise
-    whoever looked on could show them again.
+    than the last used one. All are compared, each in constant time. The same digits may be right
+    for two counters in the window: then the nearer one is learned and both are used up, and if
+    one was used before, neither is accepted. Otherwise whoever looked on could show them again.
     """
     expected = now_step + state.offset_steps
     counters = range(expected - window_steps, expected + window_steps + 1)
@@ -106,10 +104,10 @@ def verify(
         raise OutOfWindow(
             "Wait for the next code; resynchronise the device if its clock may be off."
         )
-    unused = [counter for counter in compress(counters, equal) if not state.is_used(counter)]
-    if not unused:
+    matches = list(compress(counters, equal))
+    if state.is_used(matches[0]):  # the oldest
         raise Replayed("It was used before: wait for the next code.")
-    return TotpState(nearest(unused, expected) - now_step, unused[-1])
+    return TotpState(nearest(matches, expected) - now_step, matches[-1])
 
 
 def nearest(counters: list[int], to: int) -> int:

@@ -1,0 +1,108 @@
+"""A verifier on a clock that tests set, and phones and tokens whose codes pyotp makes."""
+
+import base64
+import hashlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pyotp
+import pytest
+
+from tokenkit.verifier import Device, SignIn, Verifier
+
+START_S = 1_700_000_010.0  # at the beginning of a step of 30 s and of one of 60 s
+COUNTERS = 2**64
+DIGESTS = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
+
+
+class Hotp(pyotp.HOTP):
+    min_secret_length_bits = 8  # some tokens have short seeds
+
+
+class Phone:
+    """What shows codes: its clock is ``offset_s`` ahead of the verifier's."""
+
+    def __init__(self, bench: "Bench", serial_number: str, totp: pyotp.TOTP) -> None:
+        self.bench, self.serial_number = bench, serial_number
+        self.offset_s = 0.0
+        self._hotp = Hotp(totp.secret, digits=totp.digits, digest=totp.digest)
+        self._period_s = totp.interval
+
+    @property
+    def counter(self) -> int:
+        return math.floor((self.bench.now_s + self.offset_s) / self._period_s)
+
+    def code(self, steps: int = 0) -> str:
+        """What it shows now, or showed or will show so many steps away."""
+        return self._hotp.at((self.counter + steps) % COUNTERS)
+
+    def pair(self, first: int = 0) -> tuple[str, str]:
+        """Two consecutive codes, the first so many steps from now."""
+        return self.code(first), self.code(first + 1)
+
+    def wrong_code(self) -> str:
+        """A code that is right at no time near by."""
+        near = {self.code(steps) for steps in range(-300, 300)}
+        return next(code for n in range(1000) if (code := f"{n:06d}") not in near)
+
+
+class Bench:
+    """A verifier in memory, unless ``url`` says otherwise, at :attr:`now_s`."""
+
+    def __init__(self, **options: Any) -> None:
+        self.now_s = START_S
+        self.verifier = Verifier(now=lambda: self.now_s, **options)
+
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def new_phone(self, name: str = "phone") -> Phone:
+        """A phone that scanned a QR code and is not enabled yet."""
+        app = self.verifier.create_authenticator_app(name)
+        totp = pyotp.parse_uri(app.uri)
+        assert isinstance(totp, pyotp.TOTP)
+        return Phone(self, app.serial_number, totp)
+
+    def phone(self, name: str = "phone", user: str = "root", offset_s: float = 0.0) -> Phone:
+        """A phone that is enabled; the code it shows has not been used, nor is it too early."""
+        phone = self.new_phone(name)
+        phone.offset_s = offset_s
+        self.enable(phone, user)
+        self.wait(30)
+        return phone
+
+    def enable(self, phone: Phone, user: str = "root") -> Device:
+        return self.verifier.enable(user, phone.serial_number, *phone.pair(-1))
+
+    def sign_in(self, phone: Phone, code: str | None = None, user: str = "root") -> SignIn:
+        code = phone.code() if code is None else code
+        return self.verifier.sign_in(user, code, serial_number=phone.serial_number)
+
+    def device(self, phone: Phone) -> Device:
+        [device] = [
+            each for each in self.verifier.devices() if each.serial_number == phone.serial_number
+        ]
+        return device
+
+
+@pytest.fixture(scope="session")
+def make_bench() -> Callable[..., Bench]:
+    return Bench
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture(scope="session")
+def code_at() -> Callable[..., bytes]:
+    """pyotp's code for a counter, also in so few digits that codes collide."""
+
+    def code(seed: bytes, digits: int, counter: int, algorithm: str = "SHA1") -> bytes:
+        secret = base64.b32encode(seed).decode()
+        hotp = Hotp(secret, digits=max(6, digits), digest=DIGESTS[algorithm])
+        return hotp.at(counter % COUNTERS)[-digits:].encode()
+
+    return code
