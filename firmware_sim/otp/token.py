@@ -171,6 +171,21 @@ class HardwareToken:
             )
         return display.digits
 
+    def two_codes(self) -> tuple[str, str]:
+        """Read two consecutive codes, as one does to enable or resynchronise a token.
+
+        Waits until a TOTP token is amid its next time step, or until an HOTP token's display has
+        gone out. If the clock stands still the codes are the same.
+        """
+        first = self.code()
+        period_s = self.spec.period_s
+        if self.spec.kind is TokenKind.TOTP:
+            wait_s = period_s - self._token_s % period_s + period_s / 2
+        else:
+            wait_s = LIT_S + 1.0  # by a slow clock, too
+        self._clock.wait_until(self._clock.now() + wait_s)
+        return first, self.code()
+
     def replace_battery(self, outage_s: float) -> None:
         """Take the battery out now, and have a new one in ``outage_s`` seconds later.
 

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from tokenkit.virtual import Clock, Display, HardwareToken, TokenSpec
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _in_directory(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
+    return value / "batch.json" if value.is_dir() else value
+
+
+_batch = click.argument(
+    "batch_file",
+    type=click.Path(exists=True, path_type=Path),
+    callback=_in_directory,
+    metavar="BATCH",
+)
 
 
 @click.group("otp")
@@ -179,7 +190,7 @@ def _row(spec: "TokenSpec", show_seed: bool) -> dict[str, Any]:
 
 
 @command.command()
-@click.argument("batch_file", type=_file)
+@_batch
 @click.argument("serial_number", metavar="SERIAL")
 @click.option(
     "--at",
@@ -206,7 +217,8 @@ def show(
 ) -> None:
     """Press the button of token SERIAL and show its display and its clock's error.
 
-    The token has been lying on a desk since it was made. An HOTP token goes on by one code with
+    BATCH is the directory, or the batch.json in it. The token has been lying on a desk since it was
+    made. An HOTP token goes on by one code with
     each press; its counter is kept beside the batch file, in a file that ends in .flash.
     """
     from tokenkit.virtual import SimulatedClock, SystemClock, write_private_files
@@ -238,7 +250,7 @@ def show(
 
 
 @command.command()
-@click.argument("batch_file", type=_file)
+@_batch
 @click.argument("serial_number", metavar="SERIAL")
 @click.option(
     "--for", "for_s", type=click.FloatRange(0), metavar="SECONDS", help="Stop after so long."
@@ -247,8 +259,8 @@ def show(
 def watch(clock: "Clock | None", batch_file: Path, serial_number: str, for_s: float | None) -> None:
     """Redraw the display of token SERIAL each second, until Ctrl-C.
 
-    The button is pressed at the start; that of a TOTP token again whenever the display has gone
-    to sleep.
+    BATCH is the directory, or the batch.json in it. The button is pressed at the start; that of a
+    TOTP token again whenever the display has gone to sleep.
     """
     from tokenkit.virtual import SystemClock, TokenKind
 

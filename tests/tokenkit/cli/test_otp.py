@@ -328,7 +328,8 @@ class TestShow:
         ("args", "advice"),
         [
             (["missing.json", "A"], "'missing.json' does not exist"),
-            (["box", "A"], "'box' is a directory"),
+            (["box", "A"], "no token 'A' in this batch"),
+            (["void", "A"], "void/batch.json: No such file or directory"),
             (["box/seeds.csv", "A"], "box/seeds.csv: not a batch file"),
             (["box/seeds.pskcxml", "A"], "box/seeds.pskcxml: not a batch file"),
             (["box/cut.json", "A"], "box/cut.json: not a batch file"),
@@ -344,6 +345,7 @@ class TestShow:
     ) -> None:
         Path("box/cut.json").write_bytes(Path("box/batch.json").read_bytes()[:-30])
         Path("box/empty.json").touch()
+        Path("void").mkdir()
         deep = "[" * 50_000 + "]" * 50_000
         Path("box/deep.json").write_text(f'{{"format":"otp batch 1","tokens":[{{"x":{deep}}}]}}')
         before = all_files()

@@ -50,7 +50,7 @@ class Enrol(_CodeStep, frozen=True, kw_only=True):
     def run(self, stage: "Stage") -> Iterator[str]:
         device = stage.code_device(self.device)
         device.owner = self.user
-        code1, code2 = _two_codes(stage, device)
+        code1, code2 = device.token.two_codes()
         yield _show(
             stage,
             device,
@@ -121,7 +121,7 @@ class Resync(_CodeStep, frozen=True, kw_only=True):
 
     def run(self, stage: "Stage") -> Iterator[str]:
         device = stage.code_device(self.device)
-        code1, code2 = _two_codes(stage, device)
+        code1, code2 = device.token.two_codes()
         yield _show(
             stage,
             device,
@@ -144,17 +144,6 @@ class Replay(_CodeStep, frozen=True, kw_only=True):
         if not device.last_code:
             raise SkippedError(f"no code of {self.device} was accepted yet")
         yield _sign_in(stage, device, device.owner, device.last_code, act="replay")
-
-
-def _two_codes(stage: "Stage", device: CodeDevice) -> tuple[str, str]:
-    """Two consecutive codes, a time step apart."""
-    code1 = device.token.code()
-    stage.wait(device.record.period_s)
-    code2 = device.token.code()
-    if code2 == code1:  # a slow clock may not be in its next time step yet
-        stage.wait(1)
-        code2 = device.token.code()
-    return code1, code2
 
 
 def _sign_in(stage: "Stage", device: CodeDevice, user: str, code: str, act: str = "sign-in") -> str:

@@ -1,0 +1,108 @@
+"""What README and docs show works as shown."""
+
+import re
+import shlex
+import typing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tokenkit.cli import main
+from tokenkit.scenario import parse, run
+from tokenkit.scenario.outcomes import Expectation
+from tokenkit.scenario.steps import AnyStep
+from tokenkit.verifier import OutOfWindow
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+SCENARIOS = (ROOT / "docs/scenarios.md").read_text("utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert found
+    return [str(block) for block in found]
+
+
+def test_the_first_example(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = blocks(README, "python")[0]
+    [promised] = re.findall(r"print\(device\.offset_s\)  # (-?[\d.]+): ", code)
+    names: dict[str, typing.Any] = {}
+    exec(compile(code, "README", "exec"), names)
+    assert capsys.readouterr().out.split() == [promised]
+    # "a sign-in would have been refused": the same again without the resynchronisation
+    before = code[: code.index("device = ")]
+    exec(compile(before, "README", "exec"), names)
+    with pytest.raises(OutOfWindow):
+        names["verifier"].sign_in("root", names["token"].code())
+
+
+def test_the_example_for_python_fido2(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(blocks(README, "python")[2], "README", "exec"), {})
+    assert "FIDO_2_0" in capsys.readouterr().out
+
+
+def test_the_example_for_pytest(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(blocks(README, "python")[1])
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("text", blocks(README, "toml") + blocks(SCENARIOS, "toml"))
+def test_the_scenarios(text: str) -> None:
+    record = run(parse(text, "example.toml"))
+    assert record.held, [(step.text, step.outcomes) for step in record.steps]
+
+
+def test_the_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In their order, since one shows what another made."""
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^tokenkit (.*?)(?:  +#.*)?$", README, re.MULTILINE)
+    assert len(commands) >= 9
+    for command in commands:
+        with pytest.raises(SystemExit) as caught:
+            main(shlex.split(command))
+        assert caught.value.code == 0, (command, capsys.readouterr().err)
+        assert capsys.readouterr().out
+
+
+def test_the_links() -> None:
+    for file in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#]+)\)", file.read_text("utf-8")):
+            if not link.startswith("http"):
+                assert (file.parent / link).exists(), (file.name, link)
+
+
+def test_the_make_targets_and_extras() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
+        assert f"\n{target}:" in makefile
+    extras = re.findall(r"pip install '\.\[(\w+)\]'", README)
+    assert extras
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    for extra in extras:
+        assert f"\n{extra} = [" in project
+
+
+def test_every_step_and_its_members_are_documented() -> None:
+    rows = {
+        name: row
+        for row in SCENARIOS.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])
+    }
+    for step in typing.get_args(AnyStep):
+        row = rows[step.__struct_config__.tag]
+        for field in msgspec.structs.fields(step):
+            if field.name != "expect":
+                assert f"`{field.encode_name}`" in row or f"`{field.encode_name} " in row, row
+
+
+def test_every_outcome_is_documented() -> None:
+    for outcome in typing.get_args(Expectation):
+        assert f"`{outcome}`" in SCENARIOS or f'`"{outcome}"`' in SCENARIOS
