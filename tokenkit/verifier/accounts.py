@@ -12,7 +12,6 @@ class Accounts(Desk):
 
     def create_user(self, user: str) -> None:
         """Make a user. EntityAlreadyExists, ValidationError."""
-        check_user_name(user)
         with self._request("create-user", user) as request:
             if records.find_user(request.connection, user) is not None:
                 raise EntityAlreadyExists(f"User with name {user} already exists.")
@@ -24,7 +23,12 @@ class Accounts(Desk):
             return records.user_names(connection)
 
     def devices(self, user: str | None = None) -> list[Device]:
-        """The devices of one user, or of all; those enabled first come first. NoSuchEntity."""
+        """The devices of one user, or of all; those enabled first come first.
+
+        NoSuchEntity, ValidationError.
+        """
+        if user is not None:
+            check_user_name(user)
         with self._store.transaction() as connection:
             if user is not None and records.find_user(connection, user) is None:
                 raise NoSuchEntity(f"The user with name {user} cannot be found.")
@@ -46,7 +50,9 @@ class Accounts(Desk):
                 )
 
     def audit(self, user: str | None = None) -> list[AuditEvent]:
-        """The log, oldest first; that of one user if named."""
+        """The log, oldest first; that of one user if named. ValidationError."""
+        if user is not None:
+            check_user_name(user)
         with self._store.transaction() as connection:
             return [
                 AuditEvent(row.at_s, row.event, row.user, row.serial_number, row.detail)

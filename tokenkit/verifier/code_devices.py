@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from tokenkit.verifier.model import Device, DeviceKind, SignIn
 from tokenkit.verifier.names import app_serial_number, check_app_name, check_device_name
 from tokenkit.verifier.resync import resynchronise
 from tokenkit.verifier.seed_file import Seed, read_seed_file
-from tokenkit.verifier.throttle import Failures
+from tokenkit.verifier.throttle import is_locked, wait_s
 from tokenkit.verifier.totp import CodeGenerator, TotpState, step, verify
 
 # a rule: the new state, or InvalidAuthenticationCode
@@ -132,8 +133,10 @@ class CodeDevices(Desk):
     def sign_in(self, user: str, code: str, *, serial_number: str | None = None) -> SignIn:
         """Check one code of a user's token or app, and learn its offset: RFC 6238 section 6.
 
-        Without a ``serial_number`` the code may be any device's of the user's, and a wrong one
-        counts against all of them. NoSuchEntity, Locked, Throttled, InvalidAuthenticationCode.
+        Without a ``serial_number`` the code may be any device's of the user's: a wrong one counts
+        against all of them, and a right one is used up at all that show it and clears the wrong
+        ones of all that are not locked. NoSuchEntity, Locked, Throttled,
+        InvalidAuthenticationCode.
         """
         with self._request("sign-in", user, serial_number) as request:
             if serial_number is not None:
@@ -175,45 +178,74 @@ class CodeDevices(Desk):
         """The serial number of the first device of which ``code`` is accepted."""
         refusals: list[VerifierError] = []
         for row in rows:
+            rule = _one_code(code, row, request, self.totp.window_steps)
             try:
-                self._check(request, row, _one_code(code, row, request, self.totp.window_steps))
+                state = self._judge(request, row, rule)
             except (InvalidAuthenticationCode, Throttled, Locked) as refusal:
                 refusals.append(refusal)
                 continue
-            for other in rows[: len(refusals)]:  # it was no guess at these
-                records.update_device(
-                    request.connection, other.serial_number, failures=other.failures
-                )
+            _accept(request, row, state)
+            for other in rows:
+                if other is not row:
+                    self._use_up(request, other, code)
             serial_number: str = row.serial_number
             return serial_number
+        for row, why in zip(rows, refusals, strict=True):
+            _count(request, row, why)
         raise min(refusals, key=_how_dull)
 
     def _check(self, request: Request, row: Row[Any], rule: _Rule) -> None:
         """Apply a rule to a device and keep the state after it, or count a wrong code."""
-        failures = Failures(row.failures, row.failed_s)
-        wait_s = failures.wait_s(self.totp, request.now_s)
-        if wait_s == math.inf:
+        try:
+            state = self._judge(request, row, rule)
+        except InvalidAuthenticationCode as refusal:
+            _count(request, row, refusal)
+            raise
+        _accept(request, row, state)
+
+    def _judge(self, request: Request, row: Row[Any], rule: _Rule) -> TotpState:
+        """The state after a rule is applied to a device, which is not looked at if throttled."""
+        left_s = wait_s(self.totp, row.failures, row.failed_s, request.now_s)
+        if left_s == math.inf:
             raise Locked(row.serial_number)
-        if wait_s > 0:
-            raise Throttled(wait_s)
+        if left_s > 0:
+            raise Throttled(left_s)
+        return self._apply(row, rule)
+
+    def _apply(self, row: Row[Any], rule: _Rule) -> TotpState:
         seed = self._sealer.open(row.seed, row.serial_number)
         generator = CodeGenerator(seed, row.algorithm, row.digits)
-        try:
-            state = rule(generator, TotpState(row.offset_steps, row.last_counter))
-            assert state.last_counter is not None
-            if not records.accept_code(
-                request.connection,
-                row.serial_number,
-                state.offset_steps,
-                state.last_counter,
-                request.now_s,
-            ):
-                raise Replayed("It was used by another request just now: wait for the next code.")
-        except MalformedCode:
-            raise
-        except InvalidAuthenticationCode:
-            records.reject_code(request.connection, row.serial_number, request.now_s)
-            raise
+        return rule(generator, TotpState(row.offset_steps, row.last_counter))
+
+    def _use_up(self, request: Request, row: Row[Any], code: str) -> None:
+        """``code`` was another device's: no guess at this one, nor to be shown to it again."""
+        after: dict[str, int | None] = {"failures": row.failures, "last_counter": row.last_counter}
+        before = after.copy()
+        if not is_locked(self.totp, row.failures):
+            after["failures"] = 0
+        with suppress(InvalidAuthenticationCode):
+            rule = _one_code(code, row, request, self.totp.window_steps)
+            after["last_counter"] = self._apply(row, rule).last_counter
+        if after != before:
+            records.update_device(request.connection, row.serial_number, **after)
+
+
+def _accept(request: Request, row: Row[Any], state: TotpState) -> None:
+    assert state.last_counter is not None
+    if not records.accept_code(
+        request.connection,
+        row.serial_number,
+        state.offset_steps,
+        state.last_counter,
+        request.now_s,
+    ):
+        raise Replayed("It was used by another request just now: wait for the next code.")
+
+
+def _count(request: Request, row: Row[Any], refusal: VerifierError) -> None:
+    """One more wrong code in a row, if that is why it was refused."""
+    if isinstance(refusal, InvalidAuthenticationCode) and not isinstance(refusal, MalformedCode):
+        records.reject_code(request.connection, row.serial_number, request.now_s)
 
 
 def _one_code(code: str, row: Row[Any], request: Request, window_steps: int) -> _Rule:

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, Row
 from tokenkit.verifier import records
 from tokenkit.verifier.errors import LimitExceeded, NoSuchEntity, VerifierError
 from tokenkit.verifier.model import Device, DeviceKind
+from tokenkit.verifier.names import check_serial_number, check_user_name
 from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, WebAuthnPolicy
 from tokenkit.verifier.seal import Sealer
 from tokenkit.verifier.store import Store
+from tokenkit.verifier.throttle import is_locked
 
 
 @dataclass
@@ -76,8 +78,13 @@ class Desk:
         """One transaction and its line in the log.
 
         A refusal commits, too, for the sake of the line and the counter of wrong codes: requests
-        therefore change anything else only after the last check.
+        therefore change anything else only after the last check. ValidationError, and no line,
+        for a user name or serial number that nobody can have.
         """
+        if user is not None:
+            check_user_name(user)
+        if serial_number is not None:
+            check_serial_number(serial_number)
         refusal = None
         with self._store.transaction() as connection:
             request = Request(connection, self._now(), event, user, serial_number)
@@ -111,7 +118,7 @@ class Desk:
             period_s=row.period_s,
             offset_steps=row.offset_steps,
             failures=row.failures,
-            locked=row.failures >= self.totp.lock_after,
+            locked=is_locked(self.totp, row.failures),
             sign_count=row.sign_count,
             clone_suspected=row.clone_suspected,
         )

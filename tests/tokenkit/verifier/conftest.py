@@ -23,15 +23,14 @@ class Hotp(pyotp.HOTP):
 class Phone:
     """What shows codes: its clock is ``offset_s`` ahead of the verifier's."""
 
-    def __init__(self, bench: "Bench", serial_number: str, totp: pyotp.TOTP) -> None:
+    def __init__(self, bench: "Bench", serial_number: str, hotp: pyotp.HOTP) -> None:
         self.bench, self.serial_number = bench, serial_number
         self.offset_s = 0.0
-        self._hotp = Hotp(totp.secret, digits=totp.digits, digest=totp.digest)
-        self._period_s = totp.interval
+        self._hotp = hotp
 
     @property
     def counter(self) -> int:
-        return math.floor((self.bench.now_s + self.offset_s) / self._period_s)
+        return math.floor((self.bench.now_s + self.offset_s) / 30)
 
     def code(self, steps: int = 0) -> str:
         """What it shows now, or showed or will show so many steps away."""
@@ -62,7 +61,11 @@ class Bench:
         app = self.verifier.create_authenticator_app(name)
         totp = pyotp.parse_uri(app.uri)
         assert isinstance(totp, pyotp.TOTP)
-        return Phone(self, app.serial_number, totp)
+        return self.token(app.serial_number, totp.secret)
+
+    def token(self, serial_number: str, secret: str, digits: int = 6) -> Phone:
+        """What shows the codes of a secret (base32)."""
+        return Phone(self, serial_number, Hotp(secret, digits=digits))
 
     def phone(self, name: str = "phone", user: str = "root", offset_s: float = 0.0) -> Phone:
         """A phone that is enabled; the code it shows has not been used, nor is it too early."""
