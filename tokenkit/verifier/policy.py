@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass
 from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from fido2.rpid import verify_rp_id
 
 from tokenkit.verifier.errors import ValidationError
 
@@ -29,6 +32,9 @@ class TotpPolicy:
     lock_after: int = 10
 
     def __post_init__(self) -> None:
+        for name in ("window_steps", "lock_after"):
+            if not isinstance(getattr(self, name), int):
+                raise ValidationError(f"{name} is a whole number, not {getattr(self, name)!r}")
         if not 0 <= self.window_steps <= 100:
             raise ValidationError(f"window_steps is from 0 to 100, not {self.window_steps}")
         for name in ("resync_range_s", "enrol_range_s"):
@@ -64,8 +70,23 @@ class WebAuthnPolicy:
         check_word("user_verification", self.user_verification, UserVerification)
         check_word("attestation", self.attestation, Literal["none", "direct"])
         check_word("clones", self.clones, Literal["refuse", "flag"])
+        if not _is_origin(self.origin):
+            raise ValidationError(f"origin {self.origin!r}: it is https://HOST, maybe with :PORT")
+        if not verify_rp_id(self.rp_id, self.origin):
+            raise ValidationError(
+                f"rp_id {self.rp_id!r}: it is the host of {self.origin} or a parent domain of it"
+            )
         if self.attestation == "direct" and not self.trusted_roots:
             raise ValidationError('attestation = "direct" needs trusted_roots, else no key passes')
+
+
+def _is_origin(text: str) -> bool:
+    """Whether a browser would write an origin like this."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def check_word(name: str, value: object, allowed: object) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import math
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -51,7 +52,8 @@ class Bench:
 
     def __init__(self, **options: Any) -> None:
         self.now_s = START_S
-        self.verifier = Verifier(now=lambda: self.now_s, **options)
+        random_bytes = random.Random(1).randbytes
+        self.verifier = Verifier(now=lambda: self.now_s, random_bytes=random_bytes, **options)
 
     def wait(self, seconds: float) -> None:
         self.now_s += seconds

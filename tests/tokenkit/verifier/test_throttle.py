@@ -60,9 +60,7 @@ def test_ten_wrong_codes_in_a_row_lock(bench: Any) -> None:
     assert bench.device(phone).locked
     for wait in (60, 1e9):
         bench.wait(wait)
-        with pytest.raises(
-            Locked, match=r"is locked\. Too.*an administrator can unlock it"
-        ) as raised:
+        with pytest.raises(Locked, match=r"locked\. .* administrator can unlock it") as raised:
             bench.sign_in(phone)
         assert raised.value.retry_after_s == math.inf
     with pytest.raises(Locked):

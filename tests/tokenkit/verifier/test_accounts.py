@@ -1,0 +1,153 @@
+"""Users, lists and the log."""
+
+from typing import Any
+
+import pytest
+
+from tokenkit.errors import TokenkitError
+from tokenkit.verifier import (
+    AuditEvent,
+    EntityAlreadyExists,
+    InvalidAuthenticationCode,
+    NoSuchEntity,
+    ValidationError,
+)
+
+
+def test_root_always_exists(bench: Any) -> None:
+    assert bench.verifier.users() == ["root"]
+    assert bench.verifier.devices() == bench.verifier.devices("root") == []
+    with pytest.raises(EntityAlreadyExists, match=r"^User with name root already exists\.$"):
+        bench.verifier.create_user("root")
+
+
+def test_users_are_listed_in_alphabetical_order(bench: Any) -> None:
+    for name in ("zoe", "ann", "a+b=c,d.e@f-g_h", "x" * 64):
+        bench.verifier.create_user(name)
+    assert bench.verifier.users() == ["a+b=c,d.e@f-g_h", "ann", "root", "x" * 64, "zoe"]
+    with pytest.raises(EntityAlreadyExists):
+        bench.verifier.create_user("zoe")
+
+
+BAD_NAMES = ["", "x" * 65, "a b", "a/b", "ä", "a\n", "a\0", "\ud800", "٣"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_names_that_iam_would_not_take(bench: Any, name: str) -> None:
+    verifier = bench.verifier
+    for request in (
+        verifier.create_user,
+        verifier.devices,
+        verifier.audit,
+        verifier.begin_registration,
+        verifier.begin_assertion,
+        lambda name: verifier.sign_in(name, "123456"),
+        lambda name: verifier.deactivate(name, "nobody-has-it"),
+    ):
+        with pytest.raises(ValidationError, match="1 to 64 of"):
+            request(name)
+    assert verifier.users() == ["root"]
+    assert verifier.audit() == []
+
+
+@pytest.mark.parametrize("serial_number", ["", "short", "x" * 257, "a b c d e f", "\ud800" * 9])
+def test_serial_numbers_that_iam_would_not_take(bench: Any, serial_number: str) -> None:
+    verifier = bench.verifier
+    for request in (
+        verifier.unlock,
+        verifier.delete_authenticator_app,
+        lambda number: verifier.enable("root", number, "1", "2"),
+        lambda number: verifier.resync("root", number, "1", "2"),
+        lambda number: verifier.sign_in("root", "1", serial_number=number),
+        lambda number: verifier.deactivate("root", number),
+    ):
+        with pytest.raises(ValidationError, match="9 to 256 of"):
+            request(serial_number)
+    assert verifier.audit() == []
+
+
+def test_devices_are_listed_by_user_and_in_the_order_of_enabling(bench: Any) -> None:
+    bench.verifier.create_user("ann")
+    roots, anns = bench.phone("b"), bench.phone("c", "ann")
+    later = bench.phone("a")
+
+    def serial_numbers(user: str | None = None) -> list[str]:
+        return [device.serial_number for device in bench.verifier.devices(user)]
+
+    assert serial_numbers() == [each.serial_number for each in (roots, anns, later)]
+    assert serial_numbers("root") == [roots.serial_number, later.serial_number]
+    assert serial_numbers("ann") == [anns.serial_number]
+    with pytest.raises(NoSuchEntity, match=r"^The user with name bob cannot be found\.$"):
+        bench.verifier.devices("bob")
+
+
+def test_the_log_is_that_of_all_or_of_one_user(bench: Any) -> None:
+    verifier = bench.verifier
+    verifier.create_user("ann")
+    with pytest.raises(EntityAlreadyExists):
+        verifier.create_user("ann")
+    phone = bench.phone("phone", "ann")
+    start_s = bench.now_s - 30
+    expected = [
+        AuditEvent(start_s, "create-user", "ann", None, {}),
+        AuditEvent(start_s, "create-user-refused", "ann", None, {"error": "EntityAlreadyExists"}),
+        AuditEvent(start_s, "create-authenticator-app", None, phone.serial_number, {}),
+        AuditEvent(start_s, "enable", "ann", phone.serial_number, {}),
+    ]
+    assert verifier.audit() == expected
+    assert verifier.audit("ann") == [expected[0], expected[1], expected[3]]
+    assert verifier.audit("root") == []
+
+
+def test_the_log_holds_no_codes(bench: Any) -> None:
+    phone = bench.phone()
+    bench.sign_in(phone)
+    for code in (phone.code(), phone.wrong_code()):
+        with pytest.raises(InvalidAuthenticationCode):
+            bench.sign_in(phone, code)
+        bench.wait(10)
+    assert [line.detail for line in bench.verifier.audit()] == [
+        {},
+        {},
+        {"offset_steps": 0},
+        {"error": "Replayed"},
+        {"error": "OutOfWindow"},
+    ]
+
+
+def test_errors_have_iams_code_and_message_and_say_what_to_do() -> None:
+    from tokenkit import verifier
+
+    errors = {
+        name: getattr(verifier, name)
+        for name in verifier.__all__
+        if isinstance(getattr(verifier, name), type)
+        and issubclass(getattr(verifier, name), TokenkitError)
+    }
+    codes = {name: error.code for name, error in errors.items()}
+    assert codes == {
+        "AccessDenied": "AccessDenied",
+        "Cloned": "AccessDenied",
+        "DeleteConflict": "DeleteConflict",
+        "EntityAlreadyExists": "EntityAlreadyExists",
+        "InvalidAuthenticationCode": "InvalidAuthenticationCode",
+        "InvalidResponse": "AccessDenied",
+        "LimitExceeded": "LimitExceeded",
+        "Locked": "AccessDenied",
+        "MalformedCode": "InvalidAuthenticationCode",
+        "NoSuchEntity": "NoSuchEntity",
+        "NotConsecutive": "InvalidAuthenticationCode",
+        "OutOfWindow": "InvalidAuthenticationCode",
+        "Replayed": "InvalidAuthenticationCode",
+        "SealingKeyError": None,
+        "SeedFileError": None,
+        "StoreError": None,
+        "Throttled": "Throttling",
+        "UnknownCeremony": "AccessDenied",
+        "UntrustedAttestation": "AccessDenied",
+        "ValidationError": "ValidationError",
+        "VerifierError": None,
+    }
+    error = verifier.OutOfWindow("Wait.")
+    assert error.message == "Authentication code for device is not valid."
+    assert str(error) == "Authentication code for device is not valid. Wait."
