@@ -1,7 +1,6 @@
 """An open key."""
 
 from dataclasses import dataclass
-from types import TracebackType
 
 from fido2.ctap import CtapDevice
 from fido2.ctap2.base import Ctap2
@@ -54,12 +53,7 @@ class OpenKey:
     def __enter__(self) -> "OpenKey":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def __str__(self) -> str:

@@ -1,7 +1,6 @@
 """Where a scenario plays: one simulated clock, one verifier, the devices, and the record."""
 
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Any
 
 from tokenkit.scenario.code_device import CodeDevice
@@ -56,12 +55,7 @@ class Stage:
     def __enter__(self) -> "Stage":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.verifier.close()
 
     # time

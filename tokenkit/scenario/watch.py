@@ -1,7 +1,6 @@
 """Showing a run while it goes on."""
 
 import sys
-from types import TracebackType
 
 import click
 from rich.console import Console
@@ -38,12 +37,7 @@ class Watch:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
     def begin(self, loaded: Loaded) -> None:

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 from tokenkit.verifier.accounts import Accounts
 from tokenkit.verifier.code_devices import CodeDevices
@@ -65,12 +64,7 @@ class Verifier(Accounts, CodeDevices, SecurityKeys):
     def __enter__(self) -> "Verifier":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
