@@ -51,7 +51,8 @@ class SecurityKeys(Desk):
         if name:
             check_device_name(name)
         with self._request("register") as request:
-            user, state = _take(request, "registration", ceremony_id)
+            holder, state = _take(request, "registration", ceremony_id)
+            user = holder.name
             request.demand_room(user)
             auth_data = self._relying_party.complete_registration(state, response)
             credential = auth_data.credential_data
@@ -99,10 +100,11 @@ class SecurityKeys(Desk):
         policy "refuse" the key is of no use from then on.
         """
         with self._request("assert") as request:
-            user, state = _take(request, "assertion", ceremony_id)
+            holder, state = _take(request, "assertion", ceremony_id)
+            user = holder.name
             keys = self._trusted_keys(request, user)
             credential_id, auth_data = self._relying_party.complete_assertion(
-                state, [credential for _, credential in keys], response
+                state, holder.handle, [credential for _, credential in keys], response
             )
             [row] = [row for row, _ in keys if row.credential_id == credential_id]
             request.serial_number = row.serial_number
@@ -141,16 +143,16 @@ class SecurityKeys(Desk):
         return Ceremony(ceremony_id, options)
 
 
-def _take(request: Request, kind: str, ceremony_id: str) -> tuple[str, dict[str, Any]]:
-    """User and state of a ceremony, which is thereby used up."""
-    row = records.take_ceremony(request.connection, ceremony_id)
+def _take(request: Request, kind: str, ceremony_id: str) -> tuple[Row[Any], dict[str, Any]]:
+    """The user's row and the state of a ceremony, which is thereby used up."""
+    is_id = ceremony_id.isascii() and ceremony_id.isalnum()
+    row = records.take_ceremony(request.connection, ceremony_id) if is_id else None
     if row is None or row.kind != kind or row.expires_s < request.now_s:
         raise UnknownCeremony(
             f"There is no such {kind} under way.", "It was used, or it expired: begin anew."
         )
     request.user = row.user
-    request.demand_user(row.user)
-    return row.user, row.state
+    return request.demand_user(row.user), row.state
 
 
 def _keys(request: Request, user: str) -> list[tuple[Row[Any], AttestedCredentialData]]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
 from fido2.attestation.base import AttestationResult, AttestationVerifier, InvalidAttestation
 from fido2.server import Fido2Server
 from fido2.webauthn import (
@@ -26,6 +28,7 @@ from fido2.webauthn import (
 from tokenkit.verifier.errors import InvalidResponse, UntrustedAttestation, ValidationError
 from tokenkit.verifier.policy import UserVerification, WebAuthnPolicy, check_word
 
+_ID_BYTES = 1023  # the most of a credential's id: WebAuthn level 3 section 7.1
 CEREMONY_S = 300.0  # WebAuthn level 2 section 7.1: the upper end of what it recommends
 State = dict[str, Any]
 
@@ -73,18 +76,19 @@ class RelyingParty:
             answer = RegistrationResponse.from_dict(response)
             credential = answer.response.attestation_object.auth_data.credential_data
             if credential is None:
-                raise InvalidResponse("The registration holds no credential.")
-            if answer.raw_id != credential.credential_id:
-                raise InvalidResponse("The registration is for two credentials.")
+                raise ValueError("it holds no credential")
+            _demand(answer.raw_id == credential.credential_id, "it is for two credentials")
+            _demand(
+                len(answer.raw_id) <= _ID_BYTES, f"a credential's id has over {_ID_BYTES} bytes"
+            )
             offered = {parameters.alg for parameters in self._server.allowed_algorithms}
-            if credential.public_key.get(3) not in offered:
-                raise InvalidResponse("The credential has an algorithm that was not offered.")
+            _demand(credential.public_key.get(3) in offered, "its algorithm was not offered")
             return self._server.register_complete(state, answer)
         except InvalidAttestation as error:
             raise UntrustedAttestation(
                 "The attestation is not accepted.", str(error) or type(error).__name__
             ) from error
-        except _MALFORMED as error:
+        except Exception as error:
             raise _invalid("registration", error) from error
 
     def begin_assertion(
@@ -101,15 +105,21 @@ class RelyingParty:
     def complete_assertion(
         self,
         state: State,
+        handle: bytes,
         credentials: Iterable[AttestedCredentialData],
         response: AuthenticationResponse | Mapping[str, Any],
     ) -> tuple[bytes, AuthenticatorData]:
-        """The credential's id and the authenticator data; InvalidResponse."""
+        """The credential's id and the authenticator data; InvalidResponse.
+
+        ``handle`` is that of the user whose ``credentials`` these are; a key that names a user
+        must name this one.
+        """
         try:
             answer = AuthenticationResponse.from_dict(response)
+            _demand(answer.response.user_handle in (None, b"", handle), "it is another user's")
             found = self._server.authenticate_complete(state, list(credentials), answer)
             return found.credential_id, answer.response.authenticator_data
-        except _MALFORMED as error:
+        except Exception as error:
             raise _invalid("assertion", error) from error
 
     def _verification(self, asked: UserVerification | None) -> UserVerificationRequirement:
@@ -118,11 +128,15 @@ class RelyingParty:
         return UserVerificationRequirement(word)
 
 
-# what python-fido2 raises for an answer that is refused, or of which parts are missing or wrong
-_MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError)
+def _demand(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(what)
 
 
 def _invalid(what: str, error: Exception) -> InvalidResponse:
+    """For whatever was raised: on bytes from outside, python-fido2 lets errors of struct, of
+    assertions, of recursion and of X.509 pass, too.
+    """
     return InvalidResponse(f"The {what} is not valid.", str(error))
 
 
@@ -134,16 +148,25 @@ def went_back(stored: int, received: int) -> bool:
 class _TrustedRoots(AttestationVerifier):
     def __init__(self, roots: Iterable[bytes]) -> None:
         super().__init__()
-        self._by_subject: dict[bytes, bytes] = {}
-        for root in roots:
-            try:
-                subject = x509.load_der_x509_certificate(root).subject
-            except ValueError:
-                raise ValidationError("a trusted root is an X.509 certificate, DER") from None
-            self._by_subject[subject.public_bytes()] = root
+        try:
+            self._roots = [x509.load_der_x509_certificate(root) for root in roots]
+        except (ValueError, TypeError):
+            raise ValidationError("a trusted root is an X.509 certificate, DER") from None
 
     def ca_lookup(self, result: AttestationResult, auth_data: AuthenticatorData) -> bytes | None:
         if not result.trust_path:  # self attestation, or none
             return None
-        issuer = x509.load_der_x509_certificate(result.trust_path[-1]).issuer
-        return self._by_subject.get(issuer.public_bytes())
+        last = x509.load_der_x509_certificate(result.trust_path[-1])
+        return next((_der(root) for root in self._roots if _issued(last, root)), None)
+
+
+def _issued(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature):  # another name, kind of key, or key
+        return False
+    return True
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
