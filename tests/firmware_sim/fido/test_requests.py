@@ -3,7 +3,7 @@
 import pytest
 from fido2 import cbor
 from fido2.ctap import CtapError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.world.flash import FlashError
@@ -95,7 +95,7 @@ structured = st.tuples(
 ).map(lambda parts: bytes([parts[0]]) + cbor.encode(parts[1]))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@settings(max_examples=400)
 @given(st.lists(structured | st.binary(min_size=1, max_size=200), min_size=1, max_size=4))
 def test_fuzzed_requests_get_a_status_or_canonical_cbor(bench, requests):
     for request in requests:

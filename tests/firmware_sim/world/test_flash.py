@@ -21,7 +21,7 @@ changes = st.dictionaries(keys, st.none() | st.binary(max_size=40), max_size=5)
 operations = st.lists(st.one_of(changes, st.sampled_from(["power cycle"])), max_size=6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(operations, st.lists(keys, max_size=3))
 def test_the_file_holds_what_the_memory_holds(
     operations: list[dict[str, bytes | None] | str], prefixes: list[str]
@@ -83,7 +83,7 @@ class CutFlash(SqliteFlash):
         return self.connection
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.dictionaries(keys, st.binary(max_size=9000), max_size=4), changes, st.integers(0, 8))
 def test_a_power_cut_leaves_the_state_before_or_after(
     contents: dict[str, bytes], changes: dict[str, bytes | None], statements: int

@@ -50,7 +50,7 @@ leaves = st.integers(1, round(SPAN_S / LEAF_S) - 1)
 variances = st.floats(1e-24, 1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(variances, variances, leaves, leaves)
 @example(0.0, RANDOM_WALK, 1, 2**22)
 @example(WHITE, 0.0, 2**22, 2**22 + 1)

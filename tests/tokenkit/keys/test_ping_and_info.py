@@ -34,7 +34,7 @@ def test_ping_measures_round_trips() -> None:
     assert (result.count, result.size) == (3, 100)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 7609))
 def test_every_size_comes_back(size: int) -> None:
     with open_key("virtual:reference?seed=1") as key:
