@@ -48,6 +48,8 @@ def read_seed_file(path: str | Path, pre_shared_key: bytes | None = None) -> lis
             contents = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise SeedFileError(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # no name that a file can have
+        raise SeedFileError(f"{str(path)!r}: {error}") from None
     if len(contents) > _MOST_BYTES:
         raise SeedFileError(f"{path}: over {_MOST_BYTES // 2**20} MiB: split it")
     is_pskc = contents.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
@@ -80,8 +82,8 @@ def _checked(where: str, seed: Seed) -> Seed:
     except ValidationError as error:
         raise SeedFileError(f"{where}: {error}") from None
     demand(seed.algorithm in _ALGORITHMS, f"algorithm {seed.algorithm!r} is not one of {_LISTED}")
-    demand(seed.digits in _DIGITS, f"{seed.digits} digits: a code has 6 to 8")
-    demand(seed.period_s in _PERIODS_S, f"a time interval of {seed.period_s} s is not 1 to 3600")
+    demand(seed.digits in _DIGITS, "its codes do not have 6 to 8 digits")
+    demand(seed.period_s in _PERIODS_S, "its time interval is not 1 to 3600 s")
     demand(len(seed.secret) in _SEED_BYTES, f"a secret key of {len(seed.secret)} bytes")
     return seed
 
@@ -98,16 +100,20 @@ def _csv(contents: bytes) -> Iterator[tuple[str, Seed]]:
     try:
         if rows.fieldnames is not None:
             rows.fieldnames = [name.strip().lower() for name in rows.fieldnames]
+        columns = Counter(rows.fieldnames or ())
         for column in ("serial number", "secret key"):
-            if column not in (rows.fieldnames or ()):
+            if column not in columns:
                 raise SeedFileError(f"no column {column!r}: the first line names the columns")
+        for column, times in columns.items():
+            if column and times > 1:
+                raise SeedFileError(f"column {column!r} is there twice")
         for row in rows:
             where = f"line {rows.line_num}"
             if None in row or None in row.values():
                 raise SeedFileError(f"{where}: not as many fields as the first line names")
             yield where, _csv_seed(where, {name: row[name].strip() for name in row})
     except csv.Error as error:
-        raise SeedFileError(f"line {rows.line_num}: {error}") from None
+        raise SeedFileError(f"line {rows.reader.line_num}: {error}") from None
 
 
 def _csv_seed(where: str, row: dict[str, str]) -> Seed:
@@ -140,7 +146,7 @@ def _algorithm(name: str) -> str:
 
 def _pskc(contents: bytes, pre_shared_key: bytes | None) -> Iterable[tuple[str, Seed]]:
     import pskc
-    from pskc.exceptions import DecryptionError, PSKCError
+    from pskc.exceptions import DecryptionError
 
     try:
         container = pskc.PSKC(io.BytesIO(contents))
@@ -153,10 +159,10 @@ def _pskc(contents: bytes, pre_shared_key: bytes | None) -> Iterable[tuple[str, 
     except DecryptionError as error:
         how = "is this the pre-shared key?" if pre_shared_key else "give the pre-shared key"
         raise SeedFileError(f"{error}: {how}") from None
-    except PSKCError as error:
-        raise SeedFileError(f"not PSKC: {error}") from None
-    except (ValueError, TypeError, SyntaxError) as error:  # what XML and base64 parsers raise
-        raise SeedFileError(f"not PSKC: {error}") from None
+    except SeedFileError:
+        raise
+    except Exception as error:  # python-pskc lets whatever dates, numbers and keys raise pass
+        raise SeedFileError(f"not PSKC: {error}") from error
 
 
 def _pskc_seed(where: str, key: "Key") -> Seed:
@@ -165,10 +171,12 @@ def _pskc_seed(where: str, key: "Key") -> Seed:
         raise SeedFileError(f"{where}: {kind or 'unknown'} token: only TOTP tokens can be enabled")
     if (key.response_encoding or "DECIMAL").upper() != "DECIMAL":
         raise SeedFileError(f"{where}: its codes are {key.response_encoding}, not DECIMAL")
+    if key.response_check:
+        raise SeedFileError(f"{where}: its codes end in a check digit")
     return Seed(
         key.serial or key.id or "",
         key.secret or b"",
         _algorithm(key.algorithm_suite or ""),
-        key.response_length or 6,
-        key.time_interval or 30,
+        6 if key.response_length is None else key.response_length,
+        30 if key.time_interval is None else key.time_interval,
     )
