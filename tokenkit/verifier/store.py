@@ -167,8 +167,8 @@ class Store:
             options["connect_args"] = {"check_same_thread": False, "timeout": _LOCK_TIMEOUT_S}
             if is_in_memory(url):
                 options["poolclass"] = StaticPool
-            else:
-                self._make_private(str(url.database))
+            elif "uri" in url.query:
+                raise StoreError(f"{self._name}: write sqlite:///FILE, not SQLite's file: URI")
         try:
             engine = create_engine(url, **options)
         except NoSuchModuleError as error:
@@ -178,6 +178,8 @@ class Store:
                 raise MissingExtraError("PostgreSQL", "postgresql") from None
             raise StoreError(f"{self._name}: {error}") from None
         if engine.dialect.name == "sqlite":
+            if not is_in_memory(url):
+                self._make_private(str(url.database))
             event.listen(engine, "connect", _configure_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -187,6 +189,8 @@ class Store:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             raise StoreError(f"{path}: {error.strerror}") from None
+        except ValueError as error:  # no name that a file can have
+            raise StoreError(f"{path!r}: {error}") from None
 
     def _failed(self, error: SQLAlchemyError) -> StoreError:
         return StoreError(f"{self._name}: {getattr(error, 'orig', None) or error}")

@@ -80,7 +80,7 @@ class TestWhatFactoriesWrite:
         for write in (write_csv, write_pskc):
             write(batch, path, overwrite=True)
             with pytest.raises(
-                SeedFileError, match="(?i)hotp token: only TOTP tokens can be enabled"
+                SeedFileError, match=r"(?i)hotp token: only TOTP tokens can be enabled"
             ):
                 read_seed_file(path)
 
