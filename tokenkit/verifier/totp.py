@@ -84,7 +84,7 @@ def step(time_s: float, period_s: int) -> int:
     """The counter at ``time_s``, of any sign and size: RFC 6238 section 4.2, T0 = 0."""
     if not math.isfinite(time_s):
         raise ValueError(f"a time must be finite, not {time_s}")
-    return int(time_s // period_s)  # exact, which the floor of a rounded quotient is not
+    return int(time_s // period_s)
 
 
 def verify(
