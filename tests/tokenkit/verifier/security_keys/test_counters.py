@@ -56,8 +56,9 @@ def test_a_suspected_key_does_not_keep_others_from_signing_in(site: Site) -> Non
 def test_a_clone_is_flagged_only(make_site: Any) -> None:
     site = make_site(webauthn=WebAuthnPolicy(user_verification="discouraged", clones="flag"))
     key, copy = cloned(site)
+    site.sign_in(key)
     count = site.sign_in(key).device.sign_count
-    signed_in = site.sign_in(copy)
+    signed_in = site.sign_in(copy)  # it is one behind, and does not set the counter back
     assert signed_in.device.clone_suspected
     assert signed_in.device.sign_count == count
     assert site.verifier.audit()[-1].detail == {"clone_suspected": True}
