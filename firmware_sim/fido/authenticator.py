@@ -7,6 +7,7 @@ from firmware_sim.fido import cbor
 from firmware_sim.fido.attestation import Attestation
 from firmware_sim.fido.commands import all_commands
 from firmware_sim.fido.credential import CredentialStore
+from firmware_sim.fido.extensions import all_extensions
 from firmware_sim.fido.pin import Pin
 from firmware_sim.fido.pin_protocol import PinUvAuthProtocolOne, PinUvAuthProtocolTwo
 from firmware_sim.fido.pin_uv_token import PinUvAuthToken
@@ -39,6 +40,8 @@ class Authenticator:
         self.finger = finger
         self.powered_s = clock.now()
         self.commands = all_commands()
+        known = all_extensions()
+        self.extensions = {name: known[name] for name in profile.extensions}
         self.attestation = Attestation(profile, entropy.reproducible)
         self.load()
 

@@ -11,8 +11,11 @@ T = TypeVar("T")
 def optional(members: Map, key: int | str, kind: type[T]) -> T | None:
     """The member, or None where it is absent; CBOR_UNEXPECTED_TYPE for any other type."""
     value = members.get(key)
-    if value is None:
-        return None
+    return None if value is None else of_type(value, kind)
+
+
+def of_type(value: object, kind: type[T]) -> T:
+    """``value``; CBOR_UNEXPECTED_TYPE unless it is of this very type."""
     if type(value) is not kind:  # bool is not an integer here
         raise CtapStatusError(Status.CBOR_UNEXPECTED_TYPE)
     return value

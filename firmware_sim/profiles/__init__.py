@@ -17,7 +17,8 @@ class Profile:
     """One model of security key.
 
     ``vendor_id`` and ``product_id`` are USB's; ``device_version`` is what CTAPHID_INIT answers
-    (major, minor, build); ``algorithms`` are COSE numbers in order of preference;
+    (major, minor, build); ``algorithms`` are COSE numbers in order of preference, ``extensions``
+    identifiers in the order of getInfo;
     ``credential_capacity`` counts discoverable credentials; ``max_msg_size`` is in bytes,
     ``touch_timeout_s`` in seconds.
     """
@@ -33,6 +34,7 @@ class Profile:
     aaguid: bytes
     versions: tuple[str, ...]
     algorithms: tuple[int, ...]
+    extensions: tuple[str, ...]
     attestation: Literal["basic", "self"]
     make_cred_uv_not_rqd: bool
     min_pin_length: int
@@ -70,7 +72,7 @@ def parse_profile(name: str, text: str) -> Profile:
             raise ProfileError(f"profile {name}: {wrong} {', '.join(sorted(keys))}")
     try:
         data["aaguid"] = bytes.fromhex(data["aaguid"].replace("-", ""))
-        for key in ("device_version", "versions", "algorithms"):
+        for key in ("device_version", "versions", "algorithms", "extensions"):
             data[key] = tuple(data[key])
         profile = Profile(name=name, **data)
     except (TypeError, ValueError, AttributeError) as error:
@@ -80,11 +82,14 @@ def parse_profile(name: str, text: str) -> Profile:
 
 
 def _check(profile: Profile) -> None:
+    from firmware_sim.fido.extensions import all_extensions  # which need profiles
+
     attestations = get_args(Profile.__annotations__["attestation"])
     limits = {
         "aaguid": len(profile.aaguid) == 16,
         "device_version": len(profile.device_version) == 3,
         "algorithms": bool(profile.algorithms),
+        "extensions": set(profile.extensions) <= all_extensions().keys(),
         "attestation": profile.attestation in attestations,
         "min_pin_length": 4 <= profile.min_pin_length <= 63,
         "max_msg_size": 1024 <= profile.max_msg_size <= 7609,

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from firmware_sim.fido import auth_data
+from firmware_sim.fido import auth_data, extension
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.command import Command
 from firmware_sim.fido.credential import Credential
+from firmware_sim.fido.extension import Assertion
+from firmware_sim.fido.extensions import cred_protect
 from firmware_sim.fido.pin_uv_token import Permission
 from firmware_sim.fido.request import Map, descriptor_ids, optional, required
 from firmware_sim.fido.status import CtapStatusError, Status
@@ -15,12 +17,21 @@ CODE = 0x02
 
 
 @dataclass(slots=True)
+class Asked:
+    """What all assertions of one request have in common; ``inputs`` are extensions'."""
+
+    client_data_hash: bytes
+    flags: int
+    inputs: Map
+    several: bool
+
+
+@dataclass(slots=True)
 class Pending:
     """What getNextAssertion continues from: the credentials left, the next one last."""
 
     left: list[Credential]
-    client_data_hash: bytes
-    flags: int
+    asked: Asked
     since_s: float
 
 
@@ -31,7 +42,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
         raise CtapStatusError(Status.INVALID_PARAMETER)
     limit = authenticator.profile.max_credentials_in_list
     allowed = descriptor_ids(parameters, 3, limit)
-    optional(parameters, 4, dict)  # extensions: none that this authenticator knows
+    inputs = optional(parameters, 4, dict)
     options = read_options(parameters, 5)
 
     # steps 1-2
@@ -44,11 +55,20 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
         flags |= auth_data.UV
 
     credentials = authenticator.credentials  # step 7
+    verified = bool(flags & auth_data.UV)
     if allowed:
         found = (credentials.find(credential_id, rp_id) for credential_id in allowed)
-        applicable = [credential for credential in found if credential is not None][:1]
+        applicable = [
+            credential
+            for credential in found
+            if credential is not None and not cred_protect.is_hidden(credential, verified, True)
+        ][:1]
     else:
-        applicable = credentials.discoverable(rp_id)
+        applicable = [
+            credential
+            for credential in credentials.discoverable(rp_id)
+            if not cred_protect.is_hidden(credential, verified, False)
+        ]
     if not applicable:
         raise CtapStatusError(Status.NO_CREDENTIALS)
 
@@ -57,31 +77,36 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
         authenticator.token.spend()
         flags |= auth_data.UP
 
-    answer = sign(authenticator, applicable[0], client_data_hash, flags, len(applicable) > 1)
-    if len(applicable) > 1:  # steps 11-12: the newest first, the rest on request
+    several = len(applicable) > 1
+    asked = Asked(client_data_hash, flags, inputs or {}, several)
+    answer = sign(authenticator, applicable[0], asked)
+    if several:  # steps 11-12: the newest first, the rest on request
         answer[5] = len(applicable)
         authenticator.continuation[CODE] = Pending(
-            applicable[:0:-1], client_data_hash, flags, authenticator.clock.now()
+            applicable[:0:-1], asked, authenticator.clock.now()
         )
     return answer
 
 
-def sign(
-    authenticator: Authenticator,
-    credential: Credential,
-    client_data_hash: bytes,
-    flags: int,
-    several: bool,
-) -> Map:
-    """One assertion (step 13); names go out only where a verified user must choose by them."""
-    data = auth_data.assertion_data(credential.rp_id, flags, authenticator.next_counter(), {})
+def sign(authenticator: Authenticator, credential: Credential, asked: Asked) -> Map:
+    """One assertion (steps 10, 13); names go out only where a verified user must choose by them."""
+    outputs: Map = {}
+    members: Map = {}
+    flags = asked.flags
+    if asked.inputs:
+        present, verified = bool(flags & auth_data.UP), bool(flags & auth_data.UV)
+        outputs = extension.sign(
+            Assertion(authenticator, credential, present, verified, asked.inputs, members)
+        )
+    data = auth_data.assertion_data(credential.rp_id, flags, authenticator.next_counter(), outputs)
     answer: Map = {
         1: {"id": credential.credential_id, "type": "public-key"},
         2: data,
-        3: credential.key.sign(data + client_data_hash),
+        3: credential.key.sign(data + asked.client_data_hash),
+        **members,
     }
     if credential.user is not None:
-        named = several and flags & auth_data.UV
+        named = asked.several and flags & auth_data.UV
         answer[4] = credential.user if named else {"id": credential.user["id"]}
     return answer
 

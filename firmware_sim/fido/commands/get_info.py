@@ -15,9 +15,13 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
         0x09: ["usb"],
         0x0E: profile.firmware_version,
     }
-    for command in authenticator.commands.values():
-        if command.info is not None:
-            members = command.info(authenticator)
+    if authenticator.extensions:
+        answer[0x02] = list(authenticator.extensions)
+    infos = [command.info for command in authenticator.commands.values()]
+    infos += [each.info for each in authenticator.extensions.values()]
+    for info in infos:
+        if info is not None:
+            members = info(authenticator)
             answer[0x04] |= members.pop(0x04, {})
             answer |= members
     return answer

@@ -20,9 +20,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     pending.since_s = now_s
     if not pending.left:
         authenticator.continuation.clear()
-    return get_assertion.sign(
-        authenticator, credential, pending.client_data_hash, pending.flags, several=True
-    )
+    return get_assertion.sign(authenticator, credential, pending.asked)
 
 
 COMMAND = Command(0x08, run, takes_parameters=False, follows=get_assertion.CODE)

@@ -1,9 +1,11 @@
 """authenticatorMakeCredential (CTAP 2.1 §6.1); step numbers are §6.1.2's."""
 
-from firmware_sim.fido import auth_data
+from firmware_sim.fido import auth_data, extension
 from firmware_sim.fido.algorithms import ALGORITHMS
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.command import Command
+from firmware_sim.fido.extension import Registration
+from firmware_sim.fido.extensions import cred_protect
 from firmware_sim.fido.pin_uv_token import Permission
 from firmware_sim.fido.request import Map, descriptor_ids, optional, required
 from firmware_sim.fido.status import CtapStatusError, Status
@@ -20,7 +22,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     key_parameters = required(parameters, 4, list)
     profile = authenticator.profile
     excluded = descriptor_ids(parameters, 5, profile.max_credentials_in_list)
-    optional(parameters, 6, dict)  # extensions: none that this authenticator knows
+    inputs = optional(parameters, 6, dict)
     options = read_options(parameters, 7)
 
     # steps 1-2
@@ -38,26 +40,36 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
         elif options.rk or not profile.make_cred_uv_not_rqd:
             raise CtapStatusError(Status.PUAT_REQUIRED)
 
+    verified = bool(flags & auth_data.UV)
     for credential_id in excluded or ():  # step 12
-        if authenticator.credentials.find(credential_id, rp_id) is not None:
+        known = authenticator.credentials.find(credential_id, rp_id)
+        if known is not None and not cred_protect.is_hidden(known, verified, listed=True):
             await authenticator.user_presence(f"tell that it is already registered at {rp_id}")
             raise CtapStatusError(Status.CREDENTIAL_EXCLUDED)
 
     await authenticator.user_presence(f"register at {rp_id}")  # step 14
     authenticator.token.spend()
 
-    credentials = authenticator.credentials  # steps 16-17
+    credentials = authenticator.credentials  # steps 15-17
     key = credentials.new_key(algorithm)
+    outputs: Map = {}
+    state: Map = {}
+    members: Map = {}
+    if inputs:
+        registration = Registration(
+            authenticator, rp_id, options.rk is True, verified, key, inputs, state, members
+        )
+        outputs = extension.register(registration)
     if options.rk:
-        credential, changes = credentials.add_discoverable(rp_id, user, key, {})
+        credential, changes = credentials.add_discoverable(rp_id, user, key, state)
         counter = authenticator.next_counter(changes)
         credentials.remember(credential)
     else:
-        credential = credentials.add_server_side(rp_id, key, {})
+        credential = credentials.add_server_side(rp_id, key, state)
         counter = authenticator.next_counter()
-    data = auth_data.attested_data(credential, profile.aaguid, flags, counter, {})
+    data = auth_data.attested_data(credential, profile.aaguid, flags, counter, outputs)
     statement = authenticator.attestation.statement(credential, data, client_data_hash)
-    return {1: "packed", 2: data, 3: statement}
+    return {1: "packed", 2: data, 3: statement, **members}
 
 
 def info(authenticator: Authenticator) -> Map:

@@ -54,7 +54,14 @@ def test_storage_that_fails_is_a_status_not_a_crash(bench, monkeypatch):
 def test_get_info_says_what_is_there(bench):
     info = bench.ctap.get_info()
     assert info.versions == ["FIDO_2_0"]
-    assert info.extensions == []
+    assert info.extensions == [
+        "credBlob",
+        "credProtect",
+        "hmac-secret",
+        "hmac-secret-mc",
+        "thirdPartyPayment",
+    ]
+    assert info.max_cred_blob_length == 32
     assert info.options == {
         "rk": True,
         "up": True,

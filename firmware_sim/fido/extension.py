@@ -1,0 +1,88 @@
+"""What an extension module exports, and the ceremonies that it takes part in (CTAP 2.1 §12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from firmware_sim.fido.algorithms import SigningKey
+from firmware_sim.fido.credential import Credential
+from firmware_sim.fido.request import Map
+
+if TYPE_CHECKING:
+    from firmware_sim.fido.authenticator import Authenticator
+
+
+@dataclass(slots=True)
+class Registration:
+    """A makeCredential whose key is made: extensions give it a ``state`` that stays with it.
+
+    ``verified`` is the UV flag; ``inputs`` are all extensions' by identifier; ``members`` are
+    added to the response.
+    """
+
+    authenticator: Authenticator
+    rp_id: str
+    rk: bool
+    verified: bool
+    key: SigningKey
+    inputs: Map
+    state: Map = field(default_factory=dict)
+    members: Map = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Assertion:
+    """One assertion by ``credential``; ``present`` and ``verified`` are the UP and UV flags."""
+
+    authenticator: Authenticator
+    credential: Credential
+    present: bool
+    verified: bool
+    inputs: Map
+    members: Map = field(default_factory=dict)
+
+
+Register = Callable[[Registration, Any], Any]
+Sign = Callable[[Assertion, Any], Any]
+
+
+@dataclass(frozen=True)
+class Extension:
+    """One extension: what it does with its input, and what it adds to getInfo.
+
+    ``register`` and ``sign`` are called where there is an input; what they return, unless None,
+    is the output in authenticator data.
+    """
+
+    identifier: str
+    register: Register | None = None
+    sign: Sign | None = None
+    info: Callable[[Authenticator], Map] | None = None
+
+
+def register(registration: Registration) -> Map:
+    """The outputs of a registration (§6.1.2 step 15); unknown extensions are ignored."""
+    extensions = registration.authenticator.extensions
+    outputs = {}
+    for identifier, value in registration.inputs.items():
+        extension = extensions.get(identifier)
+        if extension is not None and extension.register is not None:
+            output = extension.register(registration, value)
+            if output is not None:
+                outputs[identifier] = output
+    return outputs
+
+
+def sign(assertion: Assertion) -> Map:
+    """The outputs of an assertion (§6.2.2 step 10)."""
+    extensions = assertion.authenticator.extensions
+    outputs = {}
+    for identifier, value in assertion.inputs.items():
+        extension = extensions.get(identifier)
+        if extension is not None and extension.sign is not None:
+            output = extension.sign(assertion, value)
+            if output is not None:
+                outputs[identifier] = output
+    return outputs
