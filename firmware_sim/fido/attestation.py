@@ -2,7 +2,7 @@
 
 import datetime
 import hashlib
-from functools import cache
+from functools import cache, cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -35,8 +35,12 @@ class Attestation:
         signed = auth_data + client_data_hash
         if self._profile.attestation == "self":
             return {"alg": credential.key.algorithm, "sig": credential.key.sign(signed)}
-        key, certificate = _batch(self._profile, self._reproducible)
+        key, certificate = self._batch
         return {"alg": key.algorithm, "sig": key.sign(signed), "x5c": [certificate]}
+
+    @cached_property
+    def _batch(self) -> tuple[Es256Key, bytes]:
+        return _batch(self._profile, self._reproducible)
 
 
 @cache
@@ -71,7 +75,8 @@ def _batch(profile: Profile, reproducible: bool) -> tuple[Es256Key, bytes]:
 
 
 def _key(label: str, reproducible: bool = True) -> Es256Key:
-    return Es256Key(Es256Key.new_secret(SeededEntropy(_CA).child(label)), reproducible)
+    key = Es256Key.new(SeededEntropy(_CA).child(label))
+    return Es256Key(key.private_key, reproducible)
 
 
 def _name(common_name: str, unit: str | None) -> x509.Name:

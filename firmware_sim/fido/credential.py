@@ -67,8 +67,7 @@ class CredentialStore:
         return self._capacity - len(self._by_id)
 
     def new_key(self, algorithm: int) -> SigningKey:
-        kind = ALGORITHMS[algorithm]
-        return kind(kind.new_secret(self._entropy), self._entropy.reproducible)
+        return ALGORITHMS[algorithm].new(self._entropy)
 
     def add_server_side(self, rp_id: str, key: SigningKey, extensions: Map) -> Credential:
         """Wrap ``key`` into a credential id."""
@@ -140,7 +139,7 @@ class CredentialStore:
 
     def _load(self, credential_id: bytes, value: bytes) -> Credential:
         record = cbor.decode(value)
-        key = ALGORITHMS[record[3]](record[4], self._entropy.reproducible)
+        key = ALGORITHMS[record[3]].load(record[4], self._entropy.reproducible)
         return Credential(credential_id, record[1], key, record[2], record[5], record[6])
 
     def _unwrap(self, credential_id: bytes, rp_id: str) -> Credential | None:
@@ -153,6 +152,7 @@ class CredentialStore:
             return None
         algorithm, length = _WRAPPED_KEY.unpack_from(plain)
         end = _WRAPPED_KEY.size + length
-        key = ALGORITHMS[algorithm](plain[_WRAPPED_KEY.size : end], self._entropy.reproducible)
+        secret = plain[_WRAPPED_KEY.size : end]
+        key = ALGORITHMS[algorithm].load(secret, self._entropy.reproducible)
         extensions = cbor.decode(plain[end:]) if plain[end:] else {}
         return Credential(credential_id, rp_id, key, extensions=extensions)

@@ -32,7 +32,7 @@ class PinUvAuthProtocolOne:
 
     def public_key(self) -> Map:
         """The key agreement key as a COSE_Key (algorithm −25 as the specification says)."""
-        xy = self._agreement_key().point()
+        xy = self._agreement_key().point
         return {1: 2, 3: -25, -1: 1, -2: xy[:32], -3: xy[32:]}
 
     def decapsulate(self, peer: Map) -> bytes:
@@ -63,7 +63,7 @@ class PinUvAuthProtocolOne:
 
     def _agreement_key(self) -> Es256Key:
         if self._key is None:
-            self._key = Es256Key(Es256Key.new_secret(self._entropy), True)
+            self._key = Es256Key.new(self._entropy)
         return self._key
 
 

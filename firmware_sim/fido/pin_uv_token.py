@@ -68,8 +68,9 @@ class PinUvAuthToken:
 
     def spend(self) -> None:
         """After a touch was taken: clear the flag and all permissions but largeBlobWrite."""
-        self.user_verified = False
-        self.permissions &= Permission.LARGE_BLOB_WRITE
+        if self.user_verified:
+            self.user_verified = False
+            self.permissions &= Permission.LARGE_BLOB_WRITE
 
     def _observe_timer(self) -> None:
         if self._protocol is None:
