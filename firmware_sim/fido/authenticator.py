@@ -79,7 +79,7 @@ class Authenticator:
         command = self.commands.get(request[0])
         if command is None:
             raise CtapStatusError(Status.INVALID_COMMAND)
-        if command.follows is None:
+        if self.continuation and command.follows not in self.continuation:
             self.continuation.clear()
         parameters: Any = {}
         if command.takes_parameters:

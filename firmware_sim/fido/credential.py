@@ -3,7 +3,7 @@
 import hashlib
 import struct
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
@@ -61,6 +61,10 @@ class CredentialStore:
         # opening a key costs as much as signing with it
         self._open = lru_cache(maxsize=256)(self._unwrap)
 
+    def __len__(self) -> int:
+        """How many discoverable credentials there are."""
+        return len(self._by_id)
+
     @property
     def remaining(self) -> int:
         """How many more discoverable credentials fit, at least."""
@@ -91,17 +95,7 @@ class CredentialStore:
             raise CtapStatusError(Status.KEY_STORE_FULL)
         created = self._created + 1
         credential = Credential(self._entropy.bytes(32), rp_id, key, user, created, extensions)
-        record = {
-            1: rp_id,
-            2: user,
-            3: key.algorithm,
-            4: key.secret,
-            5: created,
-            6: extensions,
-        }
-        changes: dict[str, bytes | None] = {
-            _PREFIX + credential.credential_id.hex(): cbor.encode(record)
-        }
+        changes = self._record(credential)
         if replaced is not None:
             changes[_PREFIX + replaced.credential_id.hex()] = None
         return credential, changes
@@ -111,8 +105,7 @@ class CredentialStore:
         assert credential.user is not None
         replaced = self._of_user(credential.rp_id, credential.user["id"])
         if replaced is not None:
-            del self._by_id[replaced.credential_id]
-            self._by_rp[replaced.rp_id].remove(replaced)
+            self._forget(replaced)
         self._index(credential)
 
     def find(self, credential_id: bytes, rp_id: str) -> Credential | None:
@@ -126,6 +119,26 @@ class CredentialStore:
         """Discoverable credentials of this RP, the newest first."""
         return sorted(self._by_rp.get(rp_id, ()), key=lambda c: c.created, reverse=True)
 
+    def stored(self, credential_id: bytes) -> Credential | None:
+        """The discoverable credential with this id, of whichever RP."""
+        return self._by_id.get(credential_id)
+
+    def rp_ids(self) -> list[str]:
+        """The RPs that have discoverable credentials, those with the oldest first."""
+        return [rp_id for rp_id, held in self._by_rp.items() if held]
+
+    def delete(self, credential: Credential) -> None:
+        """Erase a discoverable credential."""
+        self._flash.write({_PREFIX + credential.credential_id.hex(): None})
+        self._forget(credential)
+
+    def update_user(self, credential: Credential, user: Map) -> None:
+        """Replace the user entity of a discoverable credential."""
+        changed = replace(credential, user=user)
+        self._flash.write(self._record(changed))
+        self._forget(credential)
+        self._index(changed)
+
     def _of_user(self, rp_id: str, user_id: bytes) -> Credential | None:
         for known in self._by_rp.get(rp_id, ()):
             if known.user is not None and known.user["id"] == user_id:
@@ -136,6 +149,22 @@ class CredentialStore:
         self._created = max(self._created, credential.created)
         self._by_id[credential.credential_id] = credential
         self._by_rp[credential.rp_id].append(credential)
+
+    def _forget(self, credential: Credential) -> None:
+        del self._by_id[credential.credential_id]
+        self._by_rp[credential.rp_id].remove(credential)
+
+    def _record(self, credential: Credential) -> dict[str, bytes | None]:
+        """The flash change that stores a discoverable credential."""
+        record = {
+            1: credential.rp_id,
+            2: credential.user,
+            3: credential.key.algorithm,
+            4: credential.key.secret,
+            5: credential.created,
+            6: credential.extensions,
+        }
+        return {_PREFIX + credential.credential_id.hex(): cbor.encode(record)}
 
     def _load(self, credential_id: bytes, value: bytes) -> Credential:
         record = cbor.decode(value)

@@ -22,6 +22,9 @@ class Permission(IntFlag):
     PERSISTENT_CREDENTIAL_MANAGEMENT = 0x40
 
 
+NO_PERMISSION = Permission(0)
+
+
 class PinUvAuthToken:
     """The one live token; it is issued under one protocol and dies by time or by use."""
 
@@ -33,7 +36,7 @@ class PinUvAuthToken:
         self._begun_s = 0.0
         self._used = False
         self.user_verified = False
-        self.permissions = Permission(0)
+        self.permissions = NO_PERMISSION
         self.rp_id: str | None = None
 
     def issue(
@@ -55,7 +58,7 @@ class PinUvAuthToken:
         self._value = b""
         self._used = False
         self.user_verified = False
-        self.permissions = Permission(0)
+        self.permissions = NO_PERMISSION
         self.rp_id = None
 
     def verify(self, protocol: PinUvAuthProtocolOne, message: bytes, tag: bytes) -> bool:

@@ -6,6 +6,7 @@ from firmware_sim.fido.status import CtapStatusError, Status
 
 Map = dict[Any, Any]
 T = TypeVar("T")
+_USER_TEXT = ("name", "displayName", "icon")
 
 
 def optional(members: Map, key: int | str, kind: type[T]) -> T | None:
@@ -41,9 +42,26 @@ def descriptor_ids(members: Map, key: int, limit: int) -> list[bytes] | None:
         raise CtapStatusError(Status.LIMIT_EXCEEDED)
     ids = []
     for descriptor in descriptors:
-        if type(descriptor) is not dict:
-            raise CtapStatusError(Status.CBOR_UNEXPECTED_TYPE)
-        credential_id = required(descriptor, "id", bytes)
-        if required(descriptor, "type", str) == "public-key":
+        credential_id = descriptor_id(of_type(descriptor, dict))
+        if descriptor["type"] == "public-key":
             ids.append(credential_id)
     return ids
+
+
+def descriptor_id(descriptor: Map) -> bytes:
+    """The id in a PublicKeyCredentialDescriptor, whose type must be there, too."""
+    required(descriptor, "type", str)
+    return required(descriptor, "id", bytes)
+
+
+def user_entity(entity: Map) -> Map:
+    """A user entity's known members; id is 1 to 64 bytes (WebAuthn §5.4.3)."""
+    user_id = required(entity, "id", bytes)
+    if not 1 <= len(user_id) <= 64:
+        raise CtapStatusError(Status.INVALID_PARAMETER)
+    user: Map = {"id": user_id}
+    for name in _USER_TEXT:
+        text = optional(entity, name, str)
+        if text is not None:
+            user[name] = text
+    return user

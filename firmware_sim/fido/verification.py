@@ -87,3 +87,27 @@ async def read_pin_uv_auth(
     if protocol is None:
         raise CtapStatusError(Status.MISSING_PARAMETER)
     return PinUvAuth(protocol, tag)
+
+
+def require_token(
+    authenticator: Authenticator,
+    parameters: Map,
+    tag_key: int,
+    protocol_key: int,
+    message: bytes,
+    permission: Permission,
+) -> None:
+    """The steps that management commands begin with, such as §6.8.2's 1 to 5.
+
+    PUAT_REQUIRED without pinUvAuthParam; MISSING_PARAMETER or INVALID_PARAMETER for its protocol;
+    PIN_AUTH_INVALID unless the token made it and has the permission.
+    """
+    tag = optional(parameters, tag_key, bytes)
+    protocol = protocol_of(authenticator, parameters, protocol_key)
+    if tag is None:
+        raise CtapStatusError(Status.PUAT_REQUIRED)
+    if protocol is None:
+        raise CtapStatusError(Status.MISSING_PARAMETER)
+    token = authenticator.token
+    if not token.verify(protocol, message, tag) or permission not in token.permissions:
+        raise CtapStatusError(Status.PIN_AUTH_INVALID)

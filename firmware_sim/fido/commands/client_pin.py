@@ -1,6 +1,8 @@
 """authenticatorClientPIN (CTAP 2.1 §6.5.5)."""
 
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.command import Command
@@ -11,8 +13,6 @@ from firmware_sim.fido.status import CtapStatusError, Status
 from firmware_sim.fido.verification import protocol_of
 
 _RP_BOUND = Permission.MAKE_CREDENTIAL | Permission.GET_ASSERTION
-# what commands of this authenticator honour
-_GRANTABLE = _RP_BOUND
 
 
 async def run(authenticator: Authenticator, parameters: Map) -> Map | None:
@@ -85,11 +85,16 @@ def _get_token_with_permissions(authenticator: Authenticator, parameters: Map) -
     rp_id = optional(parameters, 10, str)
     if not permissions:
         raise CtapStatusError(Status.INVALID_PARAMETER)
-    if permissions & ~_GRANTABLE:
+    if permissions & ~_grantable(authenticator):
         raise CtapStatusError(Status.UNAUTHORIZED_PERMISSION)
     if permissions & _RP_BOUND and rp_id is None:
         raise CtapStatusError(Status.MISSING_PARAMETER)
     return _issue(authenticator, parameters, permissions, rp_id)
+
+
+def _grantable(authenticator: Authenticator) -> Permission:
+    """What commands of this authenticator ask for."""
+    return reduce(or_, (command.permission for command in authenticator.commands.values()))
 
 
 def _issue(

@@ -111,4 +111,9 @@ def sign(authenticator: Authenticator, credential: Credential, asked: Asked) -> 
     return answer
 
 
-COMMAND = Command(CODE, run, info=lambda authenticator: {0x04: {"up": True}})
+COMMAND = Command(
+    CODE,
+    run,
+    info=lambda authenticator: {0x04: {"up": True}},
+    permission=Permission.GET_ASSERTION,
+)

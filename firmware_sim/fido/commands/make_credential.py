@@ -7,18 +7,16 @@ from firmware_sim.fido.command import Command
 from firmware_sim.fido.extension import Registration
 from firmware_sim.fido.extensions import cred_protect
 from firmware_sim.fido.pin_uv_token import Permission
-from firmware_sim.fido.request import Map, descriptor_ids, optional, required
+from firmware_sim.fido.request import Map, descriptor_ids, optional, required, user_entity
 from firmware_sim.fido.status import CtapStatusError, Status
 from firmware_sim.fido.verification import read_options, read_pin_uv_auth
-
-_USER_TEXT = ("name", "displayName", "icon")
 
 
 async def run(authenticator: Authenticator, parameters: Map) -> Map:
     client_data_hash = required(parameters, 1, bytes)
     if len(client_data_hash) != 32:
         raise CtapStatusError(Status.INVALID_PARAMETER)
-    rp_id, user = _rp_id(parameters), _user(parameters)
+    rp_id, user = _rp_id(parameters), user_entity(required(parameters, 3, dict))
     key_parameters = required(parameters, 4, list)
     profile = authenticator.profile
     excluded = descriptor_ids(parameters, 5, profile.max_credentials_in_list)
@@ -90,20 +88,6 @@ def _rp_id(parameters: Map) -> str:
     return required(rp, "id", str)
 
 
-def _user(parameters: Map) -> Map:
-    """The user entity's known members; id is 1 to 64 bytes (WebAuthn §5.4.3)."""
-    entity = required(parameters, 3, dict)
-    user_id = required(entity, "id", bytes)
-    if not 1 <= len(user_id) <= 64:
-        raise CtapStatusError(Status.INVALID_PARAMETER)
-    user: Map = {"id": user_id}
-    for name in _USER_TEXT:
-        text = optional(entity, name, str)
-        if text is not None:
-            user[name] = text
-    return user
-
-
 def _choose_algorithm(key_parameters: list[Map], supported: tuple[int, ...]) -> int:
     """The first that both sides know; every entry is checked even after one is chosen."""
     chosen = None
@@ -119,4 +103,4 @@ def _choose_algorithm(key_parameters: list[Map], supported: tuple[int, ...]) -> 
     return chosen
 
 
-COMMAND = Command(0x01, run, info=info)
+COMMAND = Command(0x01, run, info=info, permission=Permission.MAKE_CREDENTIAL)

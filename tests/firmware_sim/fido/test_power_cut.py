@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+from fido2.ctap2 import CredentialManagement
 
 from firmware_sim.profiles import load_profile
 from firmware_sim.security_key import SecurityKey, UnpluggedError
@@ -74,6 +75,38 @@ def test_before_or_after(make_bench, act, after):
         assert flash.contents in steps
         bench.power_cycle()
         bench.ctap.get_info()
+
+
+def delete(manage, credential):
+    manage.delete_cred(credential)
+
+
+def rename(manage, credential):
+    manage.update_user_info(credential, {"id": b"old", "name": "renamed"})
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("act", [delete, rename])
+def test_before_or_after_managing(make_bench, act, after):
+    """Each is one write: the credential as it was, or as it is to be."""
+    flash = CutFlash()
+    bench = make_bench(flash=flash)
+    made = bench.make(b"old", options={"rk": True})
+    bench.pin().set_pin("1234")
+    client = bench.pin()
+    token = client.get_pin_token("1234", client.PERMISSION.CREDENTIAL_MGMT)
+    manage = CredentialManagement(bench.ctap, client.protocol, token)
+    flash.countdown, flash.after = 1, after
+    before = dict(flash.contents)
+    credential = {"type": "public-key", "id": made.auth_data.credential_data.credential_id}
+    with pytest.raises(UnpluggedError):
+        act(manage, credential)
+    assert (flash.contents == before) is not after
+    bench.power_cycle()
+    if act is delete and after:
+        assert bench.fails(bench.get) == "NO_CREDENTIALS"
+    else:
+        assert bench.get().user["id"] == b"old"
 
 
 def test_a_wrong_pin_costs_its_retry_even_if_the_power_goes(make_bench):

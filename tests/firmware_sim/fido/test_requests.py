@@ -67,6 +67,7 @@ def test_get_info_says_what_is_there(bench):
         "up": True,
         "plat": False,
         "clientPin": False,
+        "credMgmt": True,
         "pinUvAuthToken": True,
         "makeCredUvNotRqd": True,
     }
