@@ -23,6 +23,13 @@ class CodeDevice:
         """As the verifier knows it."""
         return self.record.serial_number
 
+    def has_serial_number(self, serial_number: str) -> bool:
+        return serial_number == self.serial_number
+
+    def serial_number_of(self, user: str) -> str:
+        """The same, whosever it is."""
+        return self.serial_number
+
     def move(self, at_s: float, to: Place) -> None:
         self.token.environment.move(at_s, to.environment())
         self.record.stays.append(Stay(at_s, str(to)))

@@ -81,6 +81,7 @@ class KeyDevice:
     ) -> None:
         self.record = record
         self.owner = ""
+        self._serial_numbers: dict[str, str] = {}  # by user: a key is a device of each's own
         self.open: OpenKey | None = key
         self.virtual = key.security_key
         self._selector = key.selector
@@ -88,10 +89,18 @@ class KeyDevice:
         self._origin = origin
         self._person = person
 
-    @property
-    def serial_number(self) -> str:
-        """As the verifier knows it; before registration, as the key says."""
-        return self.record.serial_number
+    def registered(self, user: str, serial_number: str) -> None:
+        """The verifier knows the key as ``serial_number`` of ``user``."""
+        self.owner = user
+        self._serial_numbers[user] = serial_number
+        self.record.serial_number = serial_number
+
+    def serial_number_of(self, user: str) -> str:
+        """As the verifier knows it for ``user``; before registration, as the key says."""
+        return self._serial_numbers.get(user, self.record.serial_number)
+
+    def has_serial_number(self, serial_number: str) -> bool:
+        return serial_number in (self.record.serial_number, *self._serial_numbers.values())
 
     def client(self, pin: str | None, touch: Touching) -> Fido2Client:
         """python-fido2's client for one ceremony; :class:`KeyRefusal` if there is no key."""

@@ -10,6 +10,7 @@ Expectation = Literal[
     # the verifier's reasons
     "cloned",
     "entity-already-exists",
+    "invalid-response",
     "limit-exceeded",
     "locked",
     "no-such-entity",
@@ -17,8 +18,11 @@ Expectation = Literal[
     "out-of-window",
     "replayed",
     "throttled",
+    "unknown-ceremony",
+    "untrusted-attestation",
     # the key's reasons
     "already-registered",
+    "key-error",
     "key-full",
     "not-registered",
     "pin-already-set",
@@ -34,6 +38,7 @@ Expectation = Literal[
     "wrong-pin",
     # seen by the person
     "battery-empty",
+    "no-code",
     "other-devices",
 ]
 

@@ -132,7 +132,7 @@ class Stage:
     def name_of(self, serial_number: str) -> str:
         """The device's name in the scenario."""
         for name, device in self._devices.items():
-            if device.serial_number == serial_number:
+            if device.has_serial_number(serial_number):
                 return name
         return serial_number
 

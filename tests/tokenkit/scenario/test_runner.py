@@ -83,16 +83,6 @@ def test_repeated_sign_ins_keep_to_their_hours_and_the_step_to_its_time() -> Non
         assert abs(time_s - (number + 0.5) * 86_400) <= 3600
 
 
-def test_replay_without_a_code_is_skipped() -> None:
-    stopped = START.replace(
-        '[[step]]\ndo = "enrol"\ndevice = "token"\n',
-        step("stop-clock") + step("enrol", expect="rejected"),
-    )
-    record = play(stopped + step("replay"))
-    assert last(record).skipped == "no code of token was accepted yet"
-    assert record.held
-
-
 @pytest.mark.parametrize("by", ["3 min", "-3 min"])
 def test_a_clock_that_jumps_is_found_by_resync(by: str) -> None:
     record = play(

@@ -3,7 +3,7 @@
 from tokenkit.scenario.steps.account import CreateUser, ExpectDevices, Remove
 from tokenkit.scenario.steps.app import CreateApp, Scan
 from tokenkit.scenario.steps.clock import ChangeBattery, StepClock, StopClock
-from tokenkit.scenario.steps.codes import Enrol, Replay, Resync, SignIn
+from tokenkit.scenario.steps.codes import Enrol, Replay, Resync, SignIn, Unlock
 from tokenkit.scenario.steps.key import Assert, Register, SetPin
 from tokenkit.scenario.steps.plug import CloneKey, MakeKey, PlugIn, PowerCycle, Unplug
 from tokenkit.scenario.steps.time import Move, Wait
@@ -32,6 +32,7 @@ AnyStep = (
     | SignIn
     | StepClock
     | StopClock
+    | Unlock
     | Unplug
     | Wait
 )

@@ -31,17 +31,22 @@ class Remove(Attempt, frozen=True, kw_only=True):
     """Deactivate a device: it belongs to nobody any more."""
 
     device: str
+    user: str | None = None
 
     def check(self, names: Names) -> None:
         names.use("device", self.device, *DEVICES)
         names.need_owner("device", self.device, "enrol or register")
+        if self.user is not None:
+            names.use("user", self.user, "user")
 
     def text(self) -> str:
-        return f"{self.device} is removed from its account"
+        whose = "its account" if self.user is None else f"the account of {self.user}"
+        return f"{self.device} is removed from {whose}"
 
     def run(self, stage: "Stage") -> Iterator[str]:
         device = stage.device(self.device)
-        yield stage.ask(lambda: stage.verifier.deactivate(device.owner, device.serial_number))
+        user = self.user or device.owner
+        yield stage.ask(lambda: stage.verifier.deactivate(user, device.serial_number_of(user)))
 
 
 class ExpectDevices(Attempt, frozen=True, kw_only=True):
@@ -60,10 +65,14 @@ class ExpectDevices(Attempt, frozen=True, kw_only=True):
         return f"{self.user} holds {count} device{'' if count == 1 else 's'} and no other"
 
     def run(self, stage: "Stage") -> Iterator[str]:
-        held = {device.serial_number for device in stage.verifier.devices(self.user)}
-        wanted = {stage.device(name).serial_number: name for name in self.devices}
-        for serial_number in sorted(wanted.keys() - held):
-            stage.note(f"{self.user} does not hold {wanted[serial_number]}")
-        for serial_number in sorted(held - wanted.keys()):
-            stage.note(f"{self.user} holds {stage.name_of(serial_number)}, too")
-        yield ACCEPTED if held == wanted.keys() else "other-devices"
+        held = [device.serial_number for device in stage.verifier.devices(self.user)]
+        wanted = {name: stage.device(name).serial_number_of(self.user) for name in self.devices}
+        for name, serial_number in wanted.items():
+            if serial_number not in held:
+                stage.note(f"{self.user} does not hold {name}")
+        for serial_number in held:
+            if serial_number not in wanted.values():
+                stage.note(f"{self.user} holds {stage.name_of(serial_number)}, too")
+        if len(set(wanted.values())) < len(wanted):
+            stage.note("two of these names are one device to the verifier")
+        yield ACCEPTED if sorted(held) == sorted(wanted.values()) else "other-devices"

@@ -1,11 +1,12 @@
 """What happens to the clock inside a token or a phone."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from tokenkit.errors import TokenkitError
 from tokenkit.scenario.durations import Duration, PositiveDuration, clock_text, in_words
 from tokenkit.scenario.names import CODE_DEVICES, Names
 from tokenkit.scenario.steps.base import Step
@@ -22,6 +23,16 @@ class _ClockEvent(Step, frozen=True, kw_only=True):
     def check(self, names: Names) -> None:
         names.use("device", self.device, *CODE_DEVICES)
 
+    def happen(self, act: Callable[[], object]) -> None:
+        """TokenkitError while an earlier event lasts."""
+        try:
+            act()
+        except ValueError:
+            raise TokenkitError(
+                f"the clock of {self.device} stands still because of an earlier step: wait until"
+                " that is over"
+            ) from None
+
 
 class ChangeBattery(_ClockEvent, frozen=True, kw_only=True):
     """The clock stops for ``outage`` and restarts from where it stopped."""
@@ -32,7 +43,8 @@ class ChangeBattery(_ClockEvent, frozen=True, kw_only=True):
         return f"the battery of {self.device} is changed: {in_words(self.outage)} without power"
 
     def run(self, stage: "Stage") -> Iterable[str]:
-        stage.code_device(self.device).token.replace_battery(self.outage)
+        token = stage.code_device(self.device).token
+        self.happen(lambda: token.replace_battery(self.outage))
         stage.wait(self.outage)
         return ()
 
@@ -46,7 +58,8 @@ class StepClock(_ClockEvent, frozen=True, kw_only=True):
         return f"the clock of {self.device} jumps by {clock_text(self.by)}"
 
     def run(self, stage: "Stage") -> Iterable[str]:
-        stage.code_device(self.device).token.token_clock.add(ClockStep(stage.now(), float(self.by)))
+        clock = stage.code_device(self.device).token.token_clock
+        self.happen(lambda: clock.add(ClockStep(stage.now(), float(self.by))))
         return ()
 
 
@@ -61,5 +74,6 @@ class StopClock(_ClockEvent, frozen=True, kw_only=True):
 
     def run(self, stage: "Stage") -> Iterable[str]:
         until_s = math.inf if self.for_ is None else stage.now() + self.for_
-        stage.code_device(self.device).token.token_clock.add(Stuck(stage.now(), until_s))
+        clock = stage.code_device(self.device).token.token_clock
+        self.happen(lambda: clock.add(Stuck(stage.now(), until_s)))
         return ()

@@ -8,8 +8,8 @@ import msgspec
 from tokenkit.scenario.code_device import CodeDevice
 from tokenkit.scenario.durations import PositiveDuration, in_words
 from tokenkit.scenario.names import CODE_DEVICES, Names, WrongNameError
-from tokenkit.scenario.outcomes import Expectation, SkippedError
-from tokenkit.scenario.record import Attempted
+from tokenkit.scenario.outcomes import Expectation
+from tokenkit.scenario.record import ACCEPTED, Attempted
 from tokenkit.scenario.steps.base import Attempt
 from tokenkit.verifier import Device
 from tokenkit.virtual import EmptyBatteryError
@@ -49,17 +49,18 @@ class Enrol(_CodeStep, frozen=True, kw_only=True):
 
     def run(self, stage: "Stage") -> Iterator[str]:
         device = stage.code_device(self.device)
-        device.owner = self.user
-        code1, code2 = device.token.two_codes()
-        yield _show(
+        outcome = _show(
             stage,
             device,
             "enrol",
-            code2,
-            lambda: stage.verifier.enable(
-                self.user, device.serial_number, code1, code2, name=self.device
+            device.token.two_codes,
+            lambda *codes: stage.verifier.enable(
+                self.user, device.serial_number, *codes, name=self.device
             ),
         )
+        if outcome == ACCEPTED or not device.owner:
+            device.owner = self.user
+        yield outcome
 
 
 class SignIn(_CodeStep, frozen=True, kw_only=True):
@@ -105,12 +106,8 @@ class SignIn(_CodeStep, frozen=True, kw_only=True):
 
     def _once(self, stage: "Stage") -> str:
         device = stage.code_device(self.device)
-        try:
-            code = device.token.code()
-        except EmptyBatteryError as error:
-            stage.note(str(error))
-            return "battery-empty"
-        return _sign_in(stage, device, self.user or device.owner, code)
+        user = self.user or device.owner
+        return _sign_in(stage, device, "sign-in", user, lambda: (device.token.code(),))
 
 
 class Resync(_CodeStep, frozen=True, kw_only=True):
@@ -121,13 +118,12 @@ class Resync(_CodeStep, frozen=True, kw_only=True):
 
     def run(self, stage: "Stage") -> Iterator[str]:
         device = stage.code_device(self.device)
-        code1, code2 = device.token.two_codes()
         yield _show(
             stage,
             device,
             "resync",
-            code2,
-            lambda: stage.verifier.resync(device.owner, device.serial_number, code1, code2),
+            device.token.two_codes,
+            lambda *codes: stage.verifier.resync(device.owner, device.serial_number, *codes),
         )
 
 
@@ -142,26 +138,52 @@ class Replay(_CodeStep, frozen=True, kw_only=True):
     def run(self, stage: "Stage") -> Iterator[str]:
         device = stage.code_device(self.device)
         if not device.last_code:
-            raise SkippedError(f"no code of {self.device} was accepted yet")
-        yield _sign_in(stage, device, device.owner, device.last_code, act="replay")
+            stage.note(f"no code of {self.device} was accepted yet")
+            yield "no-code"
+            return
+        yield _sign_in(stage, device, "replay", device.owner, lambda: (device.last_code,))
 
 
-def _sign_in(stage: "Stage", device: CodeDevice, user: str, code: str, act: str = "sign-in") -> str:
-    def request() -> Device:
+class Unlock(_CodeStep, frozen=True, kw_only=True):
+    """An administrator forgets a device's wrong codes, so that it is looked at again."""
+
+    def text(self) -> str:
+        return f"an administrator unlocks {self.device}"
+
+    def run(self, stage: "Stage") -> Iterator[str]:
+        device = stage.code_device(self.device)
+        yield stage.ask(lambda: stage.verifier.unlock(device.serial_number))
+
+
+def _sign_in(
+    stage: "Stage", device: CodeDevice, act: str, user: str, read: Callable[[], tuple[str, ...]]
+) -> str:
+    def request(code: str) -> Device:
         return stage.verifier.sign_in(user, code, serial_number=device.serial_number).device
 
-    return _show(stage, device, act, code, request)
+    return _show(stage, device, act, read, request)
 
 
 def _show(
-    stage: "Stage", device: CodeDevice, act: str, code: str, request: Callable[[], Device]
+    stage: "Stage",
+    device: CodeDevice,
+    act: str,
+    read: Callable[[], tuple[str, ...]],
+    request: Callable[..., Device],
 ) -> str:
-    """Make a request whose last code is ``code``; the outcome goes into the device's record."""
+    """Read codes and make a request with them; the outcome goes into the device's record."""
     answers: list[Device] = []
-    outcome = stage.ask(lambda: answers.append(request()))
+    codes: tuple[str, ...] = ()
+    try:
+        codes = read()
+    except EmptyBatteryError as error:
+        stage.note(str(error))
+        outcome = "battery-empty"
+    else:
+        outcome = stage.ask(lambda: answers.append(request(*codes)))
     now_s = stage.now()
     if answers:
-        device.last_code = code
+        device.last_code = codes[-1]
         device.record.learned(now_s, answers[0].offset_steps)
     device.record.attempts.append(Attempted(now_s, act, outcome, device.clock_error_s(now_s)))
     return outcome

@@ -66,21 +66,24 @@ class Register(_Ceremony, frozen=True, kw_only=True):
 
     def _ceremony(self, stage: "Stage") -> None:
         key, verifier = stage.key_device(self.device), stage.verifier
-        key.owner = self.user
+        key.owner = key.owner or self.user
         ceremony = verifier.begin_registration(self.user, user_verification=self.user_verification)
         client = key.client(self.pin, self.touch)
         response = key.ask(lambda: client.make_credential(ceremony.options.public_key))
         device = verifier.complete_registration(ceremony.id, response, name=self.device)
-        key.record.serial_number = device.serial_number
+        key.registered(self.user, device.serial_number)
 
 
 class Assert(_Ceremony, frozen=True, kw_only=True):
     """Sign in with a key, ``times`` over."""
 
     times: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    user: str | None = None
 
     def check(self, names: Names) -> None:
         names.use("device", self.device, "key")
+        if self.user is not None:
+            names.use("user", self.user, "user")
         names.need_owner("device", self.device, "register")
 
     def text(self) -> str:
@@ -94,7 +97,8 @@ class Assert(_Ceremony, frozen=True, kw_only=True):
 
     def _ceremony(self, stage: "Stage") -> None:
         key, verifier = stage.key_device(self.device), stage.verifier
-        ceremony = verifier.begin_assertion(key.owner, user_verification=self.user_verification)
+        user = self.user or key.owner
+        ceremony = verifier.begin_assertion(user, user_verification=self.user_verification)
         client = key.client(self.pin, self.touch)
         selection = key.ask(lambda: client.get_assertion(ceremony.options.public_key))
         verifier.complete_assertion(ceremony.id, selection.get_response(0))

@@ -20,7 +20,8 @@ class Wait(Step, frozen=True, kw_only=True):
     for_: PositiveDuration = msgspec.field(name="for")
 
     def text(self) -> str:
-        return f"{in_words(self.for_)} pass"
+        words = in_words(self.for_)
+        return f"{words} {'passes' if words.startswith('1 ') else 'pass'}"
 
     def run(self, stage: "Stage") -> Iterable[str]:
         stage.wait(self.for_)
@@ -37,7 +38,8 @@ class Move(Step, frozen=True, kw_only=True):
         names.use("device", self.device, *CODE_DEVICES)
 
     def text(self) -> str:
-        return f"{self.device} goes to the {self.to}"
+        article = "" if self.to[-1] == "C" else "the "  # 5 °C is no place with a name
+        return f"{self.device} goes to {article}{self.to}"
 
     def run(self, stage: "Stage") -> Iterable[str]:
         stage.code_device(self.device).move(stage.now(), self.to)
