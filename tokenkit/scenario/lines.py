@@ -1,6 +1,8 @@
 """On which line of a TOML text a value stands: tomllib tells only what it is."""
 
+import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterable
 
 Path = tuple[str | int, ...]
@@ -15,6 +17,7 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._ends = [newline.start() for newline in re.finditer("\n", text)]
         self._at = 0
         self._found: dict[Path, int] = {(): 1}
         self._tables: dict[Path, int] = {}  # arrays of tables: index of the last one
@@ -49,7 +52,7 @@ class Lines:
         self._at = position if position >= 0 else len(self._text)
 
     def _note(self, path: Path) -> None:
-        self._found.setdefault(path, self._text.count("\n", 0, self._at) + 1)
+        self._found.setdefault(path, bisect_left(self._ends, self._at) + 1)
 
     def _header(self) -> Path:
         brackets = 2 if self._text.startswith("[[", self._at) else 1

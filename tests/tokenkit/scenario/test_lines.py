@@ -127,3 +127,8 @@ def test_what_is_not_there_is_where_its_table_is() -> None:
     assert found["step", 0, "for"] == 3
     assert found["step", 1, "a", "b"] == 7
     assert found["step", 1, "c", "d"] == 8
+
+
+def test_each_of_many_steps_has_its_line() -> None:
+    found = Lines('[[step]]\ndo = "wait"\nfor = "1 s"\n\n' * 5000)
+    assert [found["step", number, "for"] for number in range(5000)] == list(range(3, 20_000, 4))
