@@ -16,6 +16,7 @@ from fido2.ctap2.base import Ctap2
 from fido2.ctap2.pin import ClientPin
 
 from tokenkit.keys import OpenKey, open_key
+from tokenkit.keys.errors import device_errors
 from tokenkit.scenario.outcomes import SkippedError
 from tokenkit.scenario.person import Person
 from tokenkit.scenario.record import DeviceRecord
@@ -143,9 +144,14 @@ class KeyDevice:
             self.virtual.power_off()
         else:
             self._person.ask(f"Pull {self.record.name} out, then press Enter")
-        with suppress(OSError):
-            self.open.close()
-        self.open = None
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the key, which keeps its power."""
+        if self.open is not None:
+            with suppress(*device_errors()):  # it may be gone
+                self.open.close()
+            self.open = None
 
     def plug_in(self) -> None:
         """Give it power and open it again."""

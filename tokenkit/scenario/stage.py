@@ -56,6 +56,9 @@ class Stage:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        for device in self._devices.values():
+            if isinstance(device, KeyDevice):
+                device.close()
         self.verifier.close()
 
     # time
