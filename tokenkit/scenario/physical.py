@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from tokenkit.errors import TokenkitError
 from tokenkit.keys import OpenKey, confirm_destructive, open_key
 from tokenkit.scenario.check import Loaded
-from tokenkit.scenario.steps.key import SetPin
 from tokenkit.scenario.steps.plug import MakeKey
 
 
@@ -15,7 +14,7 @@ def confirm_keys(
     """Return if ``scenarios`` may be played on these keys, else raise a TokenkitError.
 
     See :func:`tokenkit.keys.confirm_destructive`. A key that has a PIN already is refused where a
-    scenario would set one: its wrong guesses would be held against the owner's.
+    scenario would enter one: each that is not the owner's costs the owner a try.
     """
     if not selectors:
         return
@@ -23,13 +22,17 @@ def confirm_keys(
     if not any(cast):
         raise TokenkitError("--key: no security key appears in these scenarios")
     for number, selector in enumerate(selectors):
-        parts = [names[number] for names in cast if number < len(names)]
+        parts = [
+            (loaded, names[number])
+            for loaded, names in zip(scenarios, cast, strict=True)
+            if number < len(names)
+        ]
         if not parts:
             raise TokenkitError(f"--key {selector}: the scenarios have only {number} keys")
         with open_key(selector) as key:
             if key.is_virtual:
                 continue
-            _check_pin(key, scenarios, parts)
+            _check_pin(key, parts)
             chosen = key.serial_number if key.serial_number in serials else None
             serial = chosen or next(iter(serials), None)
             confirm_destructive(key, "register credentials and enter PINs", yes, serial)
@@ -39,13 +42,18 @@ def _keys(loaded: Loaded) -> list[str]:
     return [step.device for step in loaded.scenario.step if isinstance(step, MakeKey)]
 
 
-def _check_pin(key: OpenKey, scenarios: Sequence[Loaded], names: Sequence[str]) -> None:
-    sets_pin = any(
-        isinstance(step, SetPin) and step.device in names
-        for loaded in scenarios
+def _check_pin(key: OpenKey, parts: Sequence[tuple[Loaded, str]]) -> None:
+    entered = [loaded.name for loaded, name in parts if _enters_pin(loaded, name)]
+    if entered and key.ctap2().info.options.get("clientPin"):
+        raise TokenkitError(
+            f"{key}: it has a PIN, and {entered[0]} would enter others, which use up its tries;"
+            " use a key without one, or leave out --key"
+        )
+
+
+def _enters_pin(loaded: Loaded, name: str) -> bool:
+    """Whether any step, of whatever kind, has a PIN for the key called ``name``."""
+    return any(
+        getattr(step, "pin", None) is not None and getattr(step, "device", None) == name
         for step in loaded.scenario.step
     )
-    if sets_pin and key.ctap2().info.options.get("clientPin"):
-        raise TokenkitError(
-            f"{key}: it has a PIN, and the scenario sets its own; use a key without one"
-        )

@@ -4,11 +4,15 @@ from collections.abc import Callable
 
 import fido2.hid
 import pytest
+from fido2.ctap2.base import Ctap2
+from fido2.ctap2.pin import ClientPin
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
+from tokenkit.errors import TokenkitError
 from tokenkit.keys import hid, pcsc
 from tokenkit.scenario import ScenarioRecord, parse, run
 from tokenkit.scenario.person import Person
+from tokenkit.scenario.physical import confirm_keys
 from tokenkit.virtual import SecurityKey, World, connect
 
 MAKE = """
@@ -27,6 +31,7 @@ def step(do: str, **values: object) -> str:
 
 
 START = MAKE + step("register")
+OTHER = step("make-key", device="other")
 
 
 class Connection(CtapHidConnection):
@@ -117,3 +122,41 @@ def test_a_key_is_closed_when_the_scenario_breaks_off(bus: Bus) -> None:
     with pytest.raises(KeyboardInterrupt):
         play(START + step("power-cycle"), "auto", person=Helper(stop))
     assert bus.open == []
+
+
+def confirm(bus: Bus, *keys: str, steps: str = START) -> None:
+    """Ask the guard, as ``tokenkit run`` does with --yes and the --serial of all keys."""
+    serials = [key.serial_number for key in bus.keys.values()]
+    confirm_keys(keys, [parse(f'title = "test"\n{steps}', "test.toml")], True, serials)
+
+
+def pin_tries(key: SecurityKey) -> int:
+    return ClientPin(Ctap2(connect(key))).get_pin_retries()[0]
+
+
+ENTERS_PIN = [
+    MAKE + step("register", pin="0000", expect="wrong-pin"),
+    START + step("assert", pin="0000", expect="wrong-pin"),
+    MAKE + step("set-pin", pin="0000", expect="pin-already-set"),
+    OTHER + MAKE + step("register", pin="0000"),
+]
+
+
+@pytest.mark.parametrize("steps", ENTERS_PIN)
+def test_no_pin_is_tried_on_a_key_that_has_its_own(bus: Bus, steps: str) -> None:
+    key = bus.add()
+    keys = ("virtual:reference", "auto") if OTHER in steps else ("auto",)
+    confirm(bus, *keys, steps=steps)
+    ClientPin(Ctap2(connect(key))).set_pin("4321")
+    with pytest.raises(TokenkitError, match="has a PIN") as caught:
+        confirm(bus, *keys, steps=steps)
+    assert key.serial_number in str(caught.value)
+    assert "use a key without one" in str(caught.value)
+    assert pin_tries(key) == 8
+
+
+def test_a_key_with_a_pin_may_play_where_no_pin_is_entered_on_it(bus: Bus) -> None:
+    key = bus.add()
+    ClientPin(Ctap2(connect(key))).set_pin("4321")
+    confirm(bus, "auto", steps=START + step("assert"))
+    confirm(bus, "auto", steps=MAKE + OTHER + step("register", device="other", pin="0000"))
