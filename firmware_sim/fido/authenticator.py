@@ -11,6 +11,7 @@ from firmware_sim.fido.extensions import all_extensions
 from firmware_sim.fido.pin import Pin
 from firmware_sim.fido.pin_protocol import PinUvAuthProtocolOne, PinUvAuthProtocolTwo
 from firmware_sim.fido.pin_uv_token import PinUvAuthToken
+from firmware_sim.fido.settings import Settings
 from firmware_sim.fido.status import CtapStatusError, Status
 from firmware_sim.fido.task import Task, Wait, pause
 from firmware_sim.profiles import Profile
@@ -49,7 +50,8 @@ class Authenticator:
         """Start from what is in flash: at power-up and after a reset."""
         profile = self.profile
         self.credentials = CredentialStore(self.flash, self.entropy, profile.credential_capacity)
-        self.pin = Pin(self.flash, profile.min_pin_length)
+        self.settings = Settings(self.flash, profile.min_pin_length)
+        self.pin = Pin(self.flash, self.settings)
         self.protocols: dict[int, PinUvAuthProtocolOne] = {
             protocol.number: protocol(self.entropy)
             for protocol in (PinUvAuthProtocolTwo, PinUvAuthProtocolOne)

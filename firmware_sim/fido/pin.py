@@ -3,26 +3,44 @@
 import hashlib
 import hmac
 
+from firmware_sim.fido.settings import Changes, Settings
 from firmware_sim.fido.status import CtapStatusError, Status
 from firmware_sim.world.flash import Flash
 
 MAX_RETRIES = 8
 MAX_MISMATCHES_A_POWER_UP = 3
+MAX_BYTES = 63
 _HASH = "pin/hash"
+_LENGTH = "pin/length"
+_MUST_CHANGE = "pin/must-change"
 _RETRIES = "pin/retries"
 
 
 class Pin:
     """State of the PIN; mismatches since power-up are forgotten with the power."""
 
-    def __init__(self, flash: Flash, minimum_length: int) -> None:
+    def __init__(self, flash: Flash, settings: Settings) -> None:
         self._flash = flash
-        self._minimum_length = minimum_length
+        self._settings = settings
         self._mismatches = 0
 
     @property
     def is_set(self) -> bool:
         return self._flash.get(_HASH) is not None
+
+    @property
+    def length(self) -> int:
+        """Of the PIN that is set, in code points; 0 if none is."""
+        return (self._flash.get(_LENGTH) or b"\0")[0]
+
+    @property
+    def must_change(self) -> bool:
+        """Whether the PIN is of no use but to be changed (forcePINChange)."""
+        return self._flash.get(_MUST_CHANGE) is not None
+
+    def with_forced_change(self) -> Changes:
+        """The flash change that forces one."""
+        return {_MUST_CHANGE: b"\x01"}
 
     @property
     def retries(self) -> int:
@@ -37,7 +55,7 @@ class Pin:
         """Store a PIN sent as 64 zero-padded bytes.
 
         INVALID_PARAMETER for another length; PIN_POLICY_VIOLATION for fewer code points than the
-        minimum, more than 63 bytes, or bytes that are not UTF-8.
+        minimum, more than 63 bytes, bytes that are not UTF-8, or the same PIN where it must change.
         """
         if padded is None or len(padded) != 64:
             raise CtapStatusError(Status.INVALID_PARAMETER)
@@ -46,10 +64,18 @@ class Pin:
             length = len(raw.decode())
         except UnicodeDecodeError:
             raise CtapStatusError(Status.PIN_POLICY_VIOLATION) from None
-        if length < self._minimum_length or len(raw) > 63:
-            raise CtapStatusError(Status.PIN_POLICY_VIOLATION)
         digest = hashlib.sha256(raw).digest()[:16]
-        self._flash.write({_HASH: digest, _RETRIES: bytes((MAX_RETRIES,))})
+        same = self.must_change and digest == self._flash.get(_HASH)
+        if length < self._settings.min_pin_length or len(raw) > MAX_BYTES or same:
+            raise CtapStatusError(Status.PIN_POLICY_VIOLATION)
+        self._flash.write(
+            {
+                _HASH: digest,
+                _LENGTH: bytes((length,)),
+                _RETRIES: bytes((MAX_RETRIES,)),
+                _MUST_CHANGE: None,
+            }
+        )
         self._mismatches = 0
 
     def check_not_blocked(self) -> None:

@@ -19,7 +19,8 @@ class Profile:
     ``vendor_id`` and ``product_id`` are USB's; ``device_version`` is what CTAPHID_INIT answers
     (major, minor, build); ``algorithms`` are COSE numbers in order of preference, ``extensions``
     identifiers in the order of getInfo;
-    ``credential_capacity`` counts discoverable credentials; ``max_msg_size`` is in bytes,
+    ``credential_capacity`` counts discoverable credentials; ``max_msg_size`` and
+    ``max_large_blob_array`` are in bytes,
     ``touch_timeout_s`` in seconds.
     """
 
@@ -41,6 +42,7 @@ class Profile:
     max_msg_size: int
     max_credentials_in_list: int
     credential_capacity: int
+    max_large_blob_array: int
     touch_timeout_s: float
 
 
@@ -93,6 +95,7 @@ def _check(profile: Profile) -> None:
         "attestation": profile.attestation in attestations,
         "min_pin_length": 4 <= profile.min_pin_length <= 63,
         "max_msg_size": 1024 <= profile.max_msg_size <= 7609,
+        "max_large_blob_array": profile.max_large_blob_array >= 1024,
         "vendor_id": 0 <= profile.vendor_id <= 0xFFFF,
         "product_id": 0 <= profile.product_id <= 0xFFFF,
         "touch_timeout_s": profile.touch_timeout_s > 0,

@@ -26,7 +26,6 @@ def info(authenticator: Authenticator) -> Map:
     return {
         0x04: {"clientPin": authenticator.pin.is_set, "pinUvAuthToken": True},
         0x06: list(authenticator.protocols),
-        0x0D: authenticator.profile.min_pin_length,
     }
 
 
@@ -76,7 +75,7 @@ def _get_pin_token(authenticator: Authenticator, parameters: Map) -> Map:
     """getPinToken (§6.5.5.7.1): the CTAP 2.0 way, with the default permissions."""
     if 9 in parameters or 10 in parameters:
         raise CtapStatusError(Status.INVALID_PARAMETER)
-    return _issue(authenticator, parameters, _RP_BOUND, None)
+    return _issue(authenticator, parameters, _RP_BOUND, None, Status.PIN_INVALID)
 
 
 def _get_token_with_permissions(authenticator: Authenticator, parameters: Map) -> Map:
@@ -89,7 +88,7 @@ def _get_token_with_permissions(authenticator: Authenticator, parameters: Map) -
         raise CtapStatusError(Status.UNAUTHORIZED_PERMISSION)
     if permissions & _RP_BOUND and rp_id is None:
         raise CtapStatusError(Status.MISSING_PARAMETER)
-    return _issue(authenticator, parameters, permissions, rp_id)
+    return _issue(authenticator, parameters, permissions, rp_id, Status.PIN_POLICY_VIOLATION)
 
 
 def _grantable(authenticator: Authenticator) -> Permission:
@@ -98,14 +97,21 @@ def _grantable(authenticator: Authenticator) -> Permission:
 
 
 def _issue(
-    authenticator: Authenticator, parameters: Map, permissions: Permission, rp_id: str | None
+    authenticator: Authenticator,
+    parameters: Map,
+    permissions: Permission,
+    rp_id: str | None,
+    must_change: Status,
 ) -> Map:
+    """A token for the right PIN; ``must_change`` is the status if that is of no use any more."""
     protocol = _protocol(authenticator, parameters)
     key_agreement = required(parameters, 3, dict)
     pin_hash = required(parameters, 6, bytes)
     _check_usable(authenticator)
     secret = protocol.decapsulate(key_agreement)
     _verify_pin(authenticator, protocol, secret, pin_hash)
+    if authenticator.pin.must_change:
+        raise CtapStatusError(must_change)
     token = authenticator.token.issue(protocol, permissions, rp_id)
     return {2: protocol.encrypt(secret, token)}
 

@@ -8,7 +8,7 @@ from firmware_sim.fido import cbor
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.command import Command
 from firmware_sim.fido.credential import Credential
-from firmware_sim.fido.extensions import cred_protect, third_party_payment
+from firmware_sim.fido.extensions import cred_protect, large_blob_key, third_party_payment
 from firmware_sim.fido.pin_uv_token import Permission
 from firmware_sim.fido.request import Map, descriptor_id, optional, required, user_entity
 from firmware_sim.fido.status import CtapStatusError, Status
@@ -110,6 +110,9 @@ def _described(credential: Credential) -> Map:
         10: cred_protect.level(credential),
         12: third_party_payment.is_enabled(credential),
     }
+    large_blob = large_blob_key.key_of(credential)
+    if large_blob is not None:
+        answer[11] = large_blob
     return answer
 
 

@@ -53,6 +53,8 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     if pin_uv_auth is not None and authenticator.pin.is_set:  # step 6
         pin_uv_auth.verify(authenticator, client_data_hash, Permission.GET_ASSERTION, rp_id)
         flags |= auth_data.UV
+    elif authenticator.settings.always_uv and options.up is not False:  # step 5
+        raise CtapStatusError(Status.PUAT_REQUIRED)
 
     credentials = authenticator.credentials  # step 7
     verified = bool(flags & auth_data.UV)

@@ -35,8 +35,10 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
         if pin_uv_auth is not None:
             pin_uv_auth.verify(authenticator, client_data_hash, Permission.MAKE_CREDENTIAL, rp_id)
             flags |= auth_data.UV
-        elif options.rk or not profile.make_cred_uv_not_rqd:
+        elif options.rk or not _uv_not_required(authenticator):
             raise CtapStatusError(Status.PUAT_REQUIRED)
+    elif authenticator.settings.always_uv:  # step 6
+        raise CtapStatusError(Status.PUAT_REQUIRED)
 
     verified = bool(flags & auth_data.UV)
     for credential_id in excluded or ():  # step 12
@@ -73,13 +75,18 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
 def info(authenticator: Authenticator) -> Map:
     profile = authenticator.profile
     return {
-        0x04: {"rk": True, "makeCredUvNotRqd": profile.make_cred_uv_not_rqd},
+        0x04: {"rk": True, "makeCredUvNotRqd": _uv_not_required(authenticator)},
         0x07: profile.max_credentials_in_list,
         0x08: 128,  # wrapped ids take 67 bytes, discoverable ones 32
         0x0A: [{"alg": number, "type": "public-key"} for number in profile.algorithms],
         0x14: authenticator.credentials.remaining,
         0x16: ["packed"],
     }
+
+
+def _uv_not_required(authenticator: Authenticator) -> bool:
+    """Whether server-side credentials are made without the PIN that is set."""
+    return authenticator.profile.make_cred_uv_not_rqd and not authenticator.settings.always_uv
 
 
 def _rp_id(parameters: Map) -> str:

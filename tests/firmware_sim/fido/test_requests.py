@@ -59,15 +59,25 @@ def test_get_info_says_what_is_there(bench):
         "credProtect",
         "hmac-secret",
         "hmac-secret-mc",
+        "largeBlobKey",
+        "minPinLength",
         "thirdPartyPayment",
     ]
     assert info.max_cred_blob_length == 32
+    assert info.max_large_blob == 4096
+    assert info.max_rpids_for_min_pin == 8
+    assert info.authenticator_config_commands == [2, 3]
+    assert info.force_pin_change is False
     assert info.options == {
         "rk": True,
         "up": True,
         "plat": False,
+        "alwaysUv": False,
+        "authnrCfg": True,
         "clientPin": False,
         "credMgmt": True,
+        "largeBlobs": True,
+        "setMinPINLength": True,
         "pinUvAuthToken": True,
         "makeCredUvNotRqd": True,
     }

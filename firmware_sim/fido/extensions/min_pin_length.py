@@ -1,0 +1,14 @@
+"""minPinLength (CTAP 2.1 §12.4): the RPs that authenticatorConfig names may know it."""
+
+from firmware_sim.fido.extension import Extension, Registration
+from firmware_sim.fido.request import of_type
+
+
+def _register(registration: Registration, value: object) -> int | None:
+    settings = registration.authenticator.settings
+    if not of_type(value, bool) or registration.rp_id not in settings.min_pin_rp_ids:
+        return None
+    return settings.min_pin_length
+
+
+EXTENSION = Extension("minPinLength", register=_register)
