@@ -39,20 +39,24 @@ class RefusedError(TokenkitError):
     """The guard said no; nothing was done to the key."""
 
 
+def gone_errors() -> tuple[type[Exception], ...]:
+    """What python-fido2 and pyscard raise when a key is gone or out of reach."""
+    if "smartcard" not in sys.modules:
+        return (OSError,)
+    from smartcard.Exceptions import SmartcardException
+    from smartcard.pcsc.PCSCExceptions import BaseSCardException
+
+    return OSError, SmartcardException, BaseSCardException
+
+
 def device_errors() -> tuple[type[Exception], ...]:
-    """What python-fido2 and pyscard raise when a key is gone, out of reach, or talks nonsense.
+    """:func:`gone_errors`, and what is raised when a key talks nonsense.
 
     The built-in ones come from parsing: a getInfo without ``versions`` is a TypeError, an empty
     response an IndexError.
     """
-    errors = [OSError, CtapError, ConnectionFailure, struct.error]
-    errors += [ValueError, TypeError, KeyError, IndexError]
-    if "smartcard" in sys.modules:
-        from smartcard.Exceptions import SmartcardException
-        from smartcard.pcsc.PCSCExceptions import BaseSCardException
-
-        errors += [SmartcardException, BaseSCardException]
-    return tuple(errors)
+    parsing = (struct.error, ValueError, TypeError, KeyError, IndexError)
+    return (*gone_errors(), CtapError, ConnectionFailure, *parsing)
 
 
 def describe(error: Exception) -> str:

@@ -16,7 +16,7 @@ from fido2.ctap2.base import Ctap2
 from fido2.ctap2.pin import ClientPin
 
 from tokenkit.keys import OpenKey, open_key
-from tokenkit.keys.errors import device_errors
+from tokenkit.keys.errors import device_errors, gone_errors
 from tokenkit.scenario.outcomes import SkippedError
 from tokenkit.scenario.person import Person
 from tokenkit.scenario.record import DeviceRecord
@@ -108,10 +108,12 @@ class KeyDevice:
         device = self._plugged().device
         self._prepare(touch)
         blinks = "" if self.virtual else f"{self.record.name} blinks: {_instruction(touch)}"
-        return Fido2Client(
-            device,
-            client_data_collector=DefaultClientDataCollector(self._origin),
-            user_interaction=_User(pin, self._person.tell, blinks),
+        return self.ask(
+            lambda: Fido2Client(  # asks for getInfo
+                device,
+                client_data_collector=DefaultClientDataCollector(self._origin),
+                user_interaction=_User(pin, self._person.tell, blinks),
+            )
         )
 
     def ask(self, request: Callable[[], Result]) -> Result:
@@ -124,8 +126,8 @@ class KeyDevice:
             cause = error.cause if isinstance(error, ClientError) else error
             outcome = _OUTCOMES.get(cause.code) if isinstance(cause, CtapError) else None
             raise KeyRefusal(outcome or _by_client(error), str(cause or error)) from None
-        except OSError as error:
-            self.unplug()
+        except gone_errors() as error:
+            self._lost()
             raise KeyRefusal("unplugged", str(error)) from None
 
     def set_pin(self, pin: str) -> None:
@@ -140,11 +142,9 @@ class KeyDevice:
         """Cut the power; a person is asked to if the key is physical."""
         if self.open is None:
             return
-        if self.virtual is not None:
-            self.virtual.power_off()
-        else:
+        if self.virtual is None:
             self._person.ask(f"Pull {self.record.name} out, then press Enter")
-        self.close()
+        self._lost()
 
     def close(self) -> None:
         """Let go of the key, which keeps its power."""
@@ -164,6 +164,12 @@ class KeyDevice:
             return
         self._person.ask(f"Plug {self.record.name} in again, then press Enter")
         self.open = open_key(self._selector)
+
+    def _lost(self) -> None:
+        """It is out: nobody need pull it."""
+        if self.virtual is not None:
+            self.virtual.power_off()
+        self.close()
 
     def _plugged(self) -> OpenKey:
         if self.open is None:

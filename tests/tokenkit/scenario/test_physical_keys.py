@@ -1,6 +1,8 @@
 """Physical keys in scenarios: the driver layer meets them on a fake USB bus."""
 
+import sys
 from collections.abc import Callable
+from types import ModuleType
 
 import fido2.hid
 import pytest
@@ -13,7 +15,7 @@ from tokenkit.keys import hid, pcsc
 from tokenkit.scenario import ScenarioRecord, parse, run
 from tokenkit.scenario.person import Person
 from tokenkit.scenario.physical import confirm_keys
-from tokenkit.virtual import SecurityKey, World, connect
+from tokenkit.virtual import SecurityKey, TouchAfter, World, connect
 
 MAKE = """
 [[step]]
@@ -68,7 +70,8 @@ class Bus:
         monkeypatch.setattr(pcsc, "find", lambda: ([], None))
 
     def add(self, path: str = "/dev/hidraw3") -> SecurityKey:
-        self.keys[path] = self._world.security_key(name=path)
+        finger = TouchAfter(1)  # time enough to blink
+        self.keys[path] = self._world.security_key(name=path, finger=finger)
         return self.keys[path]
 
     def _list(self) -> list[HidDescriptor]:
@@ -160,3 +163,68 @@ def test_a_key_with_a_pin_may_play_where_no_pin_is_entered_on_it(bus: Bus) -> No
     ClientPin(Ctap2(connect(key))).set_pin("4321")
     confirm(bus, "auto", steps=START + step("assert"))
     confirm(bus, "auto", steps=MAKE + OTHER + step("register", device="other", pin="0000"))
+
+
+def test_a_key_pulled_out_while_it_blinks_is_asked_for_only_to_come_back(bus: Bus) -> None:
+    key = bus.add()
+
+    def act(text: str) -> None:
+        if "pull it out" in text:
+            key.power_off()
+        if "Plug" in text:
+            key.power_on()
+
+    person = Helper(act)
+    record = play(
+        START
+        + step("assert", touch="unplug", expect="unplugged")
+        + step("unplug")
+        + step("assert", expect="unplugged")
+        + step("plug-in")
+        + step("assert"),
+        "auto",
+        person=person,
+    )
+    assert [made.skipped for made in record.steps] == [None] * len(record.steps)
+    assert record.held
+    assert [text for text in person.said if "touch it" not in text] == [
+        "key blinks: pull it out",
+        "Plug key in again, then press Enter",
+    ]
+    assert bus.open == []
+
+
+class CardError(Exception):
+    """As pyscard's errors, this is no OSError."""
+
+
+@pytest.fixture
+def pyscard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for pyscard's exceptions."""
+    for name, members in {
+        "smartcard": {},
+        "smartcard.Exceptions": {"SmartcardException": CardError},
+        "smartcard.pcsc": {},
+        "smartcard.pcsc.PCSCExceptions": {"BaseSCardException": CardError},
+    }.items():
+        module = ModuleType(name)
+        vars(module).update(members)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.mark.parametrize("error", [OSError("no such device"), CardError("no such device")])
+@pytest.mark.usefixtures("pyscard")
+def test_a_key_that_went_between_steps_is_unplugged(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    bus.add()
+
+    def fail(connection: Connection, data: bytes) -> None:
+        raise error
+
+    # registering has been sent when the key blinks; the next thing sent fails
+    person = Helper(lambda text: monkeypatch.setattr(Connection, "write_packet", fail))
+    record = play(START + step("assert", expect="unplugged"), "auto", person=person)
+    assert record.held
+    assert record.steps[-1].notes == ["no such device"]
+    assert person.said == ["key blinks: touch it"]
