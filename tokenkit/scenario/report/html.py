@@ -9,7 +9,7 @@ from tokenkit.scenario.durations import clock_text, in_words
 from tokenkit.scenario.record import ACCEPTED, DeviceRecord, RunRecord, ScenarioRecord
 from tokenkit.scenario.report.words import date_text, outcomes_text, tally
 
-# that many plots and more are drawn small, two in a row
+# that many plots and more are drawn small alone, two in a row
 _MANY = 3
 
 
@@ -38,27 +38,45 @@ def html_report(run: RunRecord) -> str:
 
 
 def _scenario(number: int, scenario: ScenarioRecord) -> dict[str, Any]:
-    from markupsafe import Markup
-
-    from tokenkit.scenario.report.plot import plot
+    from tokenkit.scenario.report.plot import leaves_picture
 
     plotted = [device for device in scenario.devices if device.attempts]
-    small = len(plotted) >= _MANY
-    figures = []
-    for index, device in enumerate(plotted):
-        words = _in_words(device)
-        svg = plot(device, scenario.end_s, small, f"{device.name}: {words}", f"f{number}-{index}")
-        figures.append({"device": device, "words": words, "svg": Markup(svg)})
+    attempts = [attempt for device in plotted for attempt in device.attempts]
+    accepted = {attempt.act for attempt in attempts if attempt.outcome == ACCEPTED}
+    many = len(plotted) >= _MANY
     return {
         "record": scenario,
-        "figures": figures,
-        "small": small,
-        "rejected": any(a.outcome != ACCEPTED for d in plotted for a in d.attempts),
-        "resynced": any(a.act == "resync" for d in plotted for a in d.attempts),
+        "figures": [
+            _figure(device, scenario.end_s, many, f"f{number}-{index}")
+            for index, device in enumerate(plotted)
+        ],
+        "many": many,
+        # what the legend has to explain
+        "windows": any(device.windows for device in plotted),
+        "accepted": bool(accepted - {"resync"}),
+        "rejected": any(attempt.outcome != ACCEPTED for attempt in attempts),
+        "resynced": "resync" in accepted,
+        "leaves": any(leaves_picture(device) for device in plotted),
         "tally": tally(scenario),
         "length": in_words(round(scenario.end_s - scenario.start_s)),
         "keys": [device for device in scenario.devices if device.kind == "security key"],
     }
+
+
+def _figure(device: DeviceRecord, end_s: float, many: bool, prefix: str) -> dict[str, Any]:
+    """One device; of few there is a large picture, too, for screens that have the room."""
+    from markupsafe import Markup
+
+    from tokenkit.scenario.report.plot import plot
+
+    words = _in_words(device)
+    label = f"{device.name}: {words}"
+    sizes = ["small"] if many else ["small", "large"]
+    pictures = {
+        size: Markup(plot(device, end_s, size == "small", label, f"{prefix}-{size}"))
+        for size in sizes
+    }
+    return {"device": device, "words": words, "pictures": pictures}
 
 
 def _in_words(device: DeviceRecord) -> str:
@@ -67,11 +85,9 @@ def _in_words(device: DeviceRecord) -> str:
     accepted = sum(attempt.outcome == ACCEPTED for attempt in device.attempts)
     rejected = len(device.attempts) - accepted
     resyncs = sum(a.act == "resync" and a.outcome == ACCEPTED for a in device.attempts)
-    parts = [
-        f"clock error {clock_text(min(errors))} to {clock_text(max(errors))}",
-        f"{accepted} accepted",
-        f"{rejected} rejected",
-    ]
+    parts = [f"{accepted} accepted", f"{rejected} rejected"]
+    if errors:
+        parts.insert(0, f"clock error {clock_text(min(errors))} to {clock_text(max(errors))}")
     if resyncs:
         parts.append(f"{resyncs} resynchronised")
     return ", ".join(parts)

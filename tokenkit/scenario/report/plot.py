@@ -57,18 +57,12 @@ def plot(device: DeviceRecord, end_s: float, small: bool, label: str, prefix: st
         figure = Figure(figsize=(5.4, 2.9) if small else (11, 4.6))
         FigureCanvasSVG(figure)
         axes = figure.add_axes((0.115, 0.14, 0.87, 0.74) if small else (0.065, 0.1, 0.925, 0.8))
-        start_s = device.stays[0].from_s
+        start_s = _start_s(device, end_s)
         axes.set_xlim(_date(start_s), _date(max(end_s, start_s + 1)))
+        axes.set_ylim(_limits(device))
         _draw_window(axes, device, end_s)
-        axes.plot(
-            _dates([at_s for at_s, _ in device.curve]),
-            [error_s for _, error_s in device.curve],
-            color=_COLOURS["curve"],
-            linewidth=1.8,
-            zorder=3,
-        )
+        _draw_curve(axes, device.curve)
         _draw_attempts(axes, device, small)
-        _set_limits(axes, device)
         _draw_places(axes, device, end_s)
         _set_axes(axes, small)
         file = io.BytesIO()
@@ -76,7 +70,17 @@ def plot(device: DeviceRecord, end_s: float, small: bool, label: str, prefix: st
     return _inline(file.getvalue().decode(), label, prefix)
 
 
+def leaves_picture(device: DeviceRecord) -> bool:
+    """Whether the clock error is at some time too large to be shown beside all else."""
+    low, high = _limits(device)
+    return any(not low <= error_s <= high for _, error_s in device.curve)
+
+
+_UNITS = (("days", 86_400), ("h", 3600), ("min", 60))
 _MOST_NAMED = 8
+_MOST_LARGE = 40
+# a clock error is shown up to that many times the height of all windows away from them
+_FAR = 4
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
@@ -88,27 +92,85 @@ def _dates(times_s: Sequence[float]) -> list[float]:
     return [_date(true_s) for true_s in times_s]
 
 
+def _start_s(device: DeviceRecord, end_s: float) -> float:
+    """When the device was first heard of."""
+    times_s = [stay.from_s for stay in device.stays[:1]]
+    times_s += [at_s for at_s, _ in device.curve[:1]]
+    times_s += [attempt.at_s for attempt in device.attempts[:1]]
+    return min(times_s, default=end_s)
+
+
+def _limits(device: DeviceRecord) -> tuple[float, float]:
+    """The lowest and highest clock error to show: room for all windows and attempts, and more.
+
+    Beside a clock that is years off all else would be one flat line: what is far from the windows
+    is left out. A device that never was accepted has none, and is shown against true time.
+    """
+    reach = (device.window_steps + 1) * device.period_s
+    near = [a.clock_error_s for a in device.attempts if a.outcome == ACCEPTED]
+    for window in device.windows:
+        offset_s = window.offset_steps * device.period_s
+        near += [offset_s - reach, offset_s + reach]
+    errors = [a.clock_error_s for a in device.attempts] + [error_s for _, error_s in device.curve]
+    low, high = min(near + errors, default=0.0), max(near + errors, default=0.0)
+    if near:
+        far = _FAR * (max(near) - min(near))
+        low, high = max(low, min(near) - far), min(high, max(near) + far)
+    else:
+        low, high = min(low, 0.0), max(high, 0.0)
+    margin = max(0.1 * (high - low), 1.0)
+    return low - margin, high + margin
+
+
+def _inside(axes: Axes, error_s: float) -> float:
+    """``error_s``, or the edge of the picture beyond which it lies."""
+    low, high = axes.get_ylim()
+    return min(max(error_s, low), high)
+
+
 def _draw_window(axes: Axes, device: DeviceRecord, end_s: float) -> None:
     """The verifier's window around each learned offset.
 
     A code is sure to pass while the error is within ``window_steps`` of the offset, in steps; up
     to one step beyond it depends on where in a time step each of the two clocks stands.
     """
-    ends_s = [window.from_s for window in device.windows[1:]] + [end_s]
-    for window, until_s in zip(device.windows, ends_s, strict=True):
-        left, right = _date(window.from_s), _date(until_s)
-        for extra, colour, layer in ((1, "edge", 1.0), (0, "window", 1.1)):
-            half = device.window_steps + extra
-            low = (window.offset_steps - half) * device.period_s
-            high = (window.offset_steps + half) * device.period_s
-            axes.fill_between(
-                [left, right],
-                low,
-                high,
-                color=_COLOURS[colour],
-                linewidth=0,
-                zorder=layer,
+    if not device.windows:
+        return
+    dates = _dates([window.from_s for window in device.windows] + [end_s])
+    offsets = [window.offset_steps for window in device.windows]
+    offsets.append(offsets[-1])
+    for extra, colour, layer in ((1, "edge", 1.0), (0, "window", 1.1)):
+        half = device.window_steps + extra
+        axes.fill_between(
+            dates,
+            [(offset - half) * device.period_s for offset in offsets],
+            [(offset + half) * device.period_s for offset in offsets],
+            step="post",
+            color=_COLOURS[colour],
+            linewidth=0,
+            zorder=layer,
+        )
+
+
+def _draw_curve(axes: Axes, curve: Curve) -> None:
+    """With an arrow wherever it leaves the picture."""
+    dates = _dates([at_s for at_s, _ in curve])
+    errors_s = [error_s for _, error_s in curve]
+    axes.plot(dates, errors_s, color=_COLOURS["curve"], linewidth=1.8, zorder=3)
+    before_s = 0.0
+    for date, error_s in zip(dates, errors_s, strict=True):
+        beyond_s = error_s - _inside(axes, error_s)
+        if beyond_s and not before_s:
+            axes.plot(
+                [date],
+                [_inside(axes, error_s)],
+                marker="^" if beyond_s > 0 else "v",
+                markersize=9,
+                color=_COLOURS["curve"],
+                clip_on=False,
+                zorder=5,
             )
+        before_s = beyond_s
 
 
 def _draw_attempts(axes: Axes, device: DeviceRecord, small: bool) -> None:
@@ -116,20 +178,21 @@ def _draw_attempts(axes: Axes, device: DeviceRecord, small: bool) -> None:
     accepted = [a for a in attempts if a.outcome == ACCEPTED and a.act != "resync"]
     rejected = [a for a in attempts if a.outcome != ACCEPTED]
     scale = 0.85 if small else 1
-    few = len(accepted) < 40
-    for chosen, marker, colour, size, rim in (
-        (accepted, "o", "ok", 6.5 if few else 2.6, 1 if few else 0),
-        (rejected, "X", "bad", 9.5, 1),
+    for chosen, marker, colour, size in (
+        (accepted, "o", "ok", 6.5),
+        (rejected, "X", "bad", 9.5),
     ):
+        # rims tell few apart, and would paint over many
+        few = len(chosen) < _MOST_LARGE
         axes.plot(
             _dates([a.at_s for a in chosen]),
-            [a.clock_error_s for a in chosen],
+            [_inside(axes, a.clock_error_s) for a in chosen],
             linestyle="none",
             marker=marker,
-            markersize=size * scale,
+            markersize=size * scale * (1 if few else 0.4),
             color=_COLOURS[colour],
-            markeredgecolor=_COLOURS["paper"] if rim else "none",
-            markeredgewidth=rim,
+            markeredgecolor=_COLOURS["paper"] if few else "none",
+            markeredgewidth=1 if few else 0,
             zorder=4,
             clip_on=False,
         )
@@ -154,9 +217,12 @@ def _draw_resync(axes: Axes, date: float, scale: float) -> None:
     )
 
 
-def _falls(curve: Curve, event: Attempted) -> bool:
-    """Whether the curve comes from above, so that text stands clear of it below."""
-    return curve[0][1] > event.clock_error_s
+def _text_below(axes: Axes, curve: Curve, error_s: float) -> bool:
+    """Whether text stands clear of the edge, and below a curve that comes from above."""
+    shown_s = _inside(axes, error_s)
+    if shown_s != error_s:
+        return error_s > shown_s
+    return bool(curve) and curve[0][1] > error_s
 
 
 def _name_events(axes: Axes, curve: Curve, events: list[Attempted]) -> None:
@@ -174,10 +240,10 @@ def _name_events(axes: Axes, curve: Curve, events: list[Attempted]) -> None:
         names = dict.fromkeys("resync" if a.outcome == ACCEPTED else a.outcome for a in group)
         first = _date(group[0].at_s)
         on_left = first > (left + right) / 2
-        below = _falls(curve, group[0])
+        below = _text_below(axes, curve, group[0].clock_error_s)
         axes.annotate(
-            "\n".join(names),
-            (first, group[0].clock_error_s),
+            ", ".join(names),
+            (first, _inside(axes, group[0].clock_error_s)),
             (-9 if on_left else 9, -5 if below else 5),
             textcoords="offset points",
             ha="right" if on_left else "left",
@@ -188,25 +254,14 @@ def _name_events(axes: Axes, curve: Curve, events: list[Attempted]) -> None:
         )
 
 
-def _set_limits(axes: Axes, device: DeviceRecord) -> None:
-    """Room for the curve and every window, and for the names of places above."""
-    reach = (device.window_steps + 1) * device.period_s
-    values = [error_s for _, error_s in device.curve]
-    values += [window.offset_steps * device.period_s + reach for window in device.windows]
-    values += [window.offset_steps * device.period_s - reach for window in device.windows]
-    low, high = min(values), max(values)
-    margin = max(0.06 * (high - low), 1.0)
-    axes.set_ylim(low - margin, high + margin)
-
-
 def _draw_places(axes: Axes, device: DeviceRecord, end_s: float) -> None:
     ends_s = [stay.from_s for stay in device.stays[1:]] + [end_s]
-    whole = end_s - device.stays[0].from_s
-    for number, (stay, until_s) in enumerate(zip(device.stays, ends_s, strict=True)):
+    first, last = axes.get_xlim()
+    for number, (stay, until_s) in enumerate(zip(device.stays, ends_s, strict=False)):
         left, right = _date(stay.from_s), _date(until_s)
         shade = _COLOURS["place-b" if number % 2 else "place-a"]
         axes.axvspan(left, right, color=shade, linewidth=0, zorder=0)
-        if whole and (until_s - stay.from_s) / whole > 0.015 * len(stay.place):
+        if (right - left) / (last - first) > 0.015 * len(stay.place):
             axes.annotate(
                 stay.place,
                 ((left + right) / 2, 1),
@@ -222,19 +277,19 @@ def _draw_places(axes: Axes, device: DeviceRecord, end_s: float) -> None:
 
 def _set_axes(axes: Axes, small: bool) -> None:
     low, high = axes.get_ylim()
-    in_minutes = high - low > 300
-    unit = 60 if in_minutes else 1
+    fits = (each for each in _UNITS if high - low > 5 * each[1])
+    name, unit = next(fits, ("s", 1))
     ticks = MaxNLocator(4 if small else 6, steps=[1, 1.5, 2, 3, 5, 6, 10]).tick_values(
         low / unit, high / unit
     )
     axes.set_yticks([tick * unit for tick in ticks if low <= tick * unit <= high])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _signed(value / unit)))
-    axes.set_ylabel(f"clock error, {'min' if in_minutes else 's'}")
+    axes.set_ylabel(f"clock error, {name}")
     axes.axhline(0, color=_COLOURS["muted"], linewidth=0.8, zorder=2)
     axes.grid(axis="y", color=_COLOURS["grid"], linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, pad=6)
-    dates = _calendar.AutoDateLocator(tz=UTC, minticks=3, maxticks=5 if small else 9)
+    dates = _calendar.AutoDateLocator(tz=UTC, minticks=3, maxticks=7 if small else 9)
     axes.xaxis.set_major_locator(dates)
     axes.xaxis.set_major_formatter(_calendar.ConciseDateFormatter(dates, tz=UTC))
 

@@ -58,7 +58,7 @@ def test_names_are_text(record: RunRecord) -> None:
 def test_a_plot_a_token_said_in_words_too(record: RunRecord) -> None:
     page = Page(html_report(record))
     labels = [a["aria-label"] for tag, a in page.tags if tag == "svg" and "aria-label" in a]
-    assert len(labels) == 2
+    assert len(labels) == 2 * 2  # of few tokens there are large and small ones
     assert all(
         re.search(r"clock error .+ to .+, 3 accepted, 2 rejected, 1 resynchronised", str(label))
         for label in labels
@@ -80,6 +80,31 @@ def test_says_what_failed(record: RunRecord) -> None:
     assert "out-of-window" in text
     assert "skipped" in text
     assert "1 step skipped" in text
+
+
+def test_a_step_is_found_by_its_number(record: RunRecord) -> None:
+    text = Page(html_report(record)).text
+    for step in record.scenarios[0].steps:
+        assert f"{step.number:02d}" in text.split()
+
+
+def test_the_legend_explains_what_is_there(record: RunRecord) -> None:
+    [token, _] = record.scenarios[0].devices
+    run = RunRecord(3, record.scenarios[:1])
+    assert "resynchronised" in Page(html_report(run)).text
+    for attempt in token.attempts:
+        attempt.outcome = "locked"
+    token.windows.clear()
+    text = Page(html_report(run)).text
+    assert "rejected" in text
+    for word in ("resynchronised", "the verifier’s window", "too far off"):
+        assert word not in text
+
+
+def test_nothing_is_wider_than_a_phone(record: RunRecord) -> None:
+    text = html_report(record)
+    assert "overflow-x" not in text
+    assert "min-width: 34rem" not in text
 
 
 def test_is_the_same_again(record: RunRecord) -> None:
