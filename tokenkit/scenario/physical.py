@@ -19,16 +19,18 @@ def confirm_keys(
     if not selectors:
         return
     cast = [_keys(loaded) for loaded in scenarios]
-    if not any(cast):
+    most = max(map(len, cast))
+    if not most:
         raise TokenkitError("--key: no security key appears in these scenarios")
+    if len(selectors) > most:
+        raise TokenkitError(f"--key {selectors[most]}: the scenarios have only {most} keys")
+    _demand_different(selectors)
     for number, selector in enumerate(selectors):
         parts = [
             (loaded, names[number])
             for loaded, names in zip(scenarios, cast, strict=True)
             if number < len(names)
         ]
-        if not parts:
-            raise TokenkitError(f"--key {selector}: the scenarios have only {number} keys")
         with open_key(selector) as key:
             if key.is_virtual:
                 continue
@@ -40,6 +42,22 @@ def confirm_keys(
 
 def _keys(loaded: Loaded) -> list[str]:
     return [step.device for step in loaded.scenario.step if isinstance(step, MakeKey)]
+
+
+def _demand_different(selectors: Sequence[str]) -> None:
+    taken: dict[str, str] = {}
+    for selector in selectors:
+        if selector in taken.values():
+            raise TokenkitError(f"--key {selector} is there twice: name another key for each")
+        with open_key(selector) as key:
+            # a virtual key's secrets follow from its seed, as its serial number does
+            identity = key.security_key.serial_number if key.security_key else key.selector
+            if identity in taken:
+                raise TokenkitError(
+                    f"--key {taken[identity]} and --key {selector} are one key ({key}):"
+                    " name another for each"
+                )
+        taken[identity] = selector
 
 
 def _check_pin(key: OpenKey, parts: Sequence[tuple[Loaded, str]]) -> None:

@@ -228,3 +228,39 @@ def test_a_key_that_went_between_steps_is_unplugged(
     assert record.held
     assert record.steps[-1].notes == ["no such device"]
     assert person.said == ["key blinks: touch it"]
+
+
+SEED = "virtual:reference?seed=4"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("auto", "auto"),
+        ("auto", "hid:/dev/hidraw3"),
+        ("hid:/dev/hidraw3", "serial:VIRTUAL-0613821578"),
+        (SEED, SEED),
+        (SEED, "virtual:self-attested?seed=4"),  # same seed, same secrets
+        ("virtual:reference", "virtual:reference"),
+    ],
+)
+def test_one_key_does_not_play_two_parts(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    bus.add()
+    asked: list[object] = []
+    monkeypatch.setattr("tokenkit.scenario.physical.confirm_destructive", asked.append)
+    with pytest.raises(TokenkitError) as caught:
+        confirm(bus, first, second, steps=START + OTHER)
+    assert f"--key {first}" in str(caught.value)
+    assert f"--key {second}" in str(caught.value)
+    assert asked == []
+    assert bus.open == []
+
+
+def test_different_keys_play_different_parts(bus: Bus) -> None:
+    bus.add("/dev/hidraw3")
+    bus.add("/dev/hidraw4")
+    parts = START + OTHER + OTHER.replace("other", "third") + OTHER.replace("other", "fourth")
+    keys = ("hid:/dev/hidraw3", "hid:/dev/hidraw4", SEED, "virtual:reference")
+    confirm(bus, *keys, steps=parts)
