@@ -1,6 +1,7 @@
 """The run as JUnit XML, for CI: a suite a scenario, a case a step."""
 
 import re
+from itertools import count
 from xml.etree import ElementTree
 
 from tokenkit.scenario.record import RunRecord, ScenarioRecord, StepRecord
@@ -12,20 +13,30 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def junit_report(run: RunRecord) -> str:
     """An XML document; without times, which would differ between runs."""
     root = ElementTree.Element("testsuites", name="tokenkit run")
-    for scenario in run.scenarios:
-        suite = _suite(scenario)
-        root.append(suite)
-    for count in ("tests", "failures", "errors", "skipped"):
-        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
+    for name, scenario in zip(_names(run), run.scenarios, strict=True):
+        root.append(_suite(name, scenario))
+    for total in ("tests", "failures", "errors", "skipped"):
+        root.set(total, str(sum(int(suite.get(total, "0")) for suite in root)))
     ElementTree.indent(root)
     text = _NOT_XML.sub("\ufffd", ElementTree.tostring(root, encoding="unicode"))
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
-def _suite(scenario: ScenarioRecord) -> ElementTree.Element:
+def _names(run: RunRecord) -> list[str]:
+    """A name for each suite: a CI server takes those of one name for one."""
+    given = {scenario.name for scenario in run.scenarios}
+    names: list[str] = []
+    for scenario in run.scenarios:
+        others = (f"{scenario.name}-{number}" for number in count(2))
+        free = (name for name in others if name not in given and name not in names)
+        names.append(next(free) if scenario.name in names else scenario.name)
+    return names
+
+
+def _suite(name: str, scenario: ScenarioRecord) -> ElementTree.Element:
     suite = ElementTree.Element(
         "testsuite",
-        name=scenario.name,
+        name=name,
         tests=str(len(scenario.steps)),
         failures=str(sum(not step.held for step in scenario.steps)),
         errors="0",
@@ -33,14 +44,14 @@ def _suite(scenario: ScenarioRecord) -> ElementTree.Element:
     )
     properties = ElementTree.SubElement(suite, "properties")
     ElementTree.SubElement(properties, "property", name="seed", value=str(scenario.seed))
-    suite.extend(_case(scenario, step) for step in scenario.steps)
+    suite.extend(_case(name, scenario, step) for step in scenario.steps)
     return suite
 
 
-def _case(scenario: ScenarioRecord, step: StepRecord) -> ElementTree.Element:
+def _case(suite: str, scenario: ScenarioRecord, step: StepRecord) -> ElementTree.Element:
     case = ElementTree.Element(
         "testcase",
-        classname=f"tokenkit.{scenario.name}",
+        classname=f"tokenkit.{suite}",
         name=f"{step.number:02d} {step.text}",
         file=scenario.file,
         line=str(step.line),

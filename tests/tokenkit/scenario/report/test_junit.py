@@ -1,5 +1,6 @@
 """junit.xml, as a CI server reads it."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from tokenkit.scenario import RunRecord
@@ -20,6 +21,19 @@ def test_a_failure_says_what_was_expected_and_where(record: RunRecord) -> None:
     [failure, _] = ElementTree.fromstring(junit_report(record)).iter("failure")
     assert failure.get("message") == "expected out-of-window, got accepted"
     assert failure.text == "odd.toml:22: expected out-of-window, got accepted"
+
+
+def test_files_of_the_same_name_are_told_apart(record: RunRecord) -> None:
+    names = ["mine", "mine", "mine-2", "mine"]
+    run = RunRecord(3, [replace(record.scenarios[0], name=name) for name in names])
+    root = ElementTree.fromstring(junit_report(run))
+    assert [suite.get("name") for suite in root] == ["mine", "mine-3", "mine-2", "mine-4"]
+    assert [case.get("classname") for suite in root for case in suite.findall("testcase[1]")] == [
+        "tokenkit.mine",
+        "tokenkit.mine-3",
+        "tokenkit.mine-2",
+        "tokenkit.mine-4",
+    ]
 
 
 def test_what_xml_cannot_hold_is_replaced(record: RunRecord) -> None:
