@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 
 class ProfileError(ValueError):
@@ -59,15 +59,15 @@ def load_profile(name: str) -> Profile:
         close = difflib.get_close_matches(name, names, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names)}"
         raise ProfileError(f"no profile {name!r}; {hint}")
-    return parse_profile(name, (resources.files(__package__) / f"{name}.toml").read_text("utf-8"))
+    return parse_profile(name, _shipped(name))
 
 
 def parse_profile(name: str, text: str) -> Profile:
-    """A profile from TOML text; unknown, missing and impossible keys are errors."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"profile {name}: {error}") from None
+    """A profile from TOML text; unknown, missing and impossible keys are errors.
+
+    ``base`` names a shipped profile from which come the keys that are not there.
+    """
+    data = _read(name, text)
     known = set(Profile.__dataclass_fields__) - {"name"}
     for wrong, keys in (("unknown", data.keys() - known), ("missing", known - data.keys())):
         if keys:
@@ -81,6 +81,23 @@ def parse_profile(name: str, text: str) -> Profile:
         raise ProfileError(f"profile {name}: {error}") from None
     _check(profile)
     return profile
+
+
+def _read(name: str, text: str) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"profile {name}: {error}") from None
+    base = data.pop("base", None)
+    if base is None:
+        return data
+    if base not in profile_names():
+        raise ProfileError(f"profile {name}: base {base!r} is no shipped profile")
+    return _read(base, _shipped(base)) | data
+
+
+def _shipped(name: str) -> str:
+    return (resources.files(__package__) / f"{name}.toml").read_text("utf-8")
 
 
 def _check(profile: Profile) -> None:

@@ -1,5 +1,6 @@
 """Profiles: the shipped ones load, wrong ones are named errors."""
 
+import dataclasses
 from importlib import resources
 
 import pytest
@@ -29,6 +30,15 @@ def test_an_unknown_name_gets_a_suggestion():
         load_profile("zzz")
 
 
+def test_a_profile_says_how_it_differs_from_another():
+    reference = load_profile("reference")
+    other = parse_profile("mine", 'base = "reference"\nmin_pin_length = 6\n')
+    assert (other.name, other.min_pin_length) == ("mine", 6)
+    assert dataclasses.replace(other, name="reference", min_pin_length=4) == reference
+    with pytest.raises(ProfileError, match="base 'refrence' is no shipped profile"):
+        parse_profile("mine", 'base = "refrence"\n')
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
@@ -44,6 +54,8 @@ def test_an_unknown_name_gets_a_suggestion():
         ("vendor_id = 0x1209", "vendor_id = 0x12090", "vendor_id cannot be"),
         ("touch_timeout_s = 30.0", "touch_timeout_s = 0.0", "touch_timeout_s cannot be"),
         ("[0, 1, 0]", "[0, 1]", "device_version cannot be"),
+        ('"credBlob",', '"credBlub",', "extensions cannot be"),
+        ("max_large_blob_array = 4096", "max_large_blob_array = 99", "max_large_blob_array cannot"),
         ("versions", "= versions", "Invalid statement"),
     ],
 )
