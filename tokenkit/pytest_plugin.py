@@ -13,9 +13,10 @@ verifier            ``Verifier`` in memory, on the same clock
 tokenkit_world      ``World``: for more tokens and keys
 =================== ===============================================================================
 
-``--tokenkit-key SELECTOR`` runs the same tests on the physical key that SELECTOR means: it takes
-the place of ``virtual_key``. Since tests fill slots and may erase, it asks once on the terminal;
-without one it wants ``--tokenkit-yes --tokenkit-serial N``.
+``--tokenkit-key SELECTOR`` runs the same tests on the key that SELECTOR means, which takes the
+place of ``virtual_key``; a virtual one is plugged in, too. Since tests fill slots and may erase, a
+physical one is asked about once on the terminal; without one it wants ``--tokenkit-yes
+--tokenkit-serial N``.
 """
 
 # pytest imports this file in every project that has tokenkit installed: nothing heavy up here.
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tokenkit.verifier import Verifier
     from tokenkit.virtual import HardwareToken, SimulatedClock, World
 
+_DEFAULT_KEY = "virtual:reference"
 _DEFAULT_SEED = "1"
 
 
@@ -38,7 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--tokenkit-key",
         metavar="SELECTOR",
-        help="run virtual_key's tests on this key (auto, hid:…, pcsc:…, serial:…, virtual:…)",
+        default=_DEFAULT_KEY,
+        help="run virtual_key's tests on this key: auto, hid:…, pcsc:…, serial:… or virtual:…"
+        f" (default {_DEFAULT_KEY})",
     )
     group.addoption(
         "--tokenkit-seed",
@@ -56,8 +60,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop at a wrong selector before any test meets it; nothing is opened."""
+    selector = config.getoption("--tokenkit-key")
+    if selector == _DEFAULT_KEY:
+        return
+    from tokenkit.keys import SelectorError, check_selector
+
+    try:
+        check_selector(selector)
+    except SelectorError as error:
+        raise pytest.UsageError(f"--tokenkit-key: {error}") from None
+
+
 def pytest_report_header(config: pytest.Config) -> str:
-    key = config.getoption("--tokenkit-key") or "virtual"
+    key = config.getoption("--tokenkit-key")
     return f"tokenkit: seed {config.getoption('--tokenkit-seed')}, key {key}"
 
 
@@ -95,21 +112,19 @@ def totp_seed_file(totp_token: "HardwareToken", tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def virtual_key(request: pytest.FixtureRequest) -> "Iterator[OpenKey]":
+def virtual_key(request: pytest.FixtureRequest, tokenkit_world: "World") -> "Iterator[OpenKey]":
     """A security key, open: virtual, or the physical one that --tokenkit-key means."""
     from tokenkit.keys import open_key
+    from tokenkit.virtual import plugged
 
     selector = request.config.getoption("--tokenkit-key")
-    world = request.getfixturevalue("tokenkit_world")
-    if selector is None:
-        from tokenkit.virtual import plugged
-
-        with plugged(world.security_key()) as [path], open_key(f"hid:{path}") as key:
+    with open_key(selector, world=tokenkit_world) as key:
+        if key.security_key is None:
+            _confirm(request.config, key)
             yield key
-        return
-    with open_key(selector, world=world) as key:
-        _confirm(request.config, key)
-        yield key
+        else:
+            with plugged(key.security_key) as [path], open_key(f"hid:{path}") as plugged_key:
+                yield plugged_key
 
 
 @pytest.fixture
@@ -136,8 +151,9 @@ def _confirm(config: pytest.Config, key: "OpenKey") -> None:
 
     if config.stash.get(_confirmed, False):
         return
-    capture = config.pluginmanager.getplugin("capturemanager")
-    capture.suspend(in_=True)
+    capture = config.pluginmanager.getplugin("capturemanager")  # None with -p no:capture
+    if capture is not None:
+        capture.suspend(in_=True)
     try:
         confirm_destructive(
             key,
@@ -149,5 +165,6 @@ def _confirm(config: pytest.Config, key: "OpenKey") -> None:
         # every other test would meet the same key: end the run
         pytest.exit(str(error).replace("--", "--tokenkit-"), returncode=pytest.ExitCode.USAGE_ERROR)
     finally:
-        capture.resume()
+        if capture is not None:
+            capture.resume()
     config.stash[_confirmed] = True

@@ -33,6 +33,17 @@ PHYSICAL = """
 """
 
 
+NO_OTHER_KEYS = """
+    import fido2.hid, pytest
+
+    @pytest.fixture(autouse=True, scope="session")
+    def no_other_keys():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fido2.hid, "list_descriptors", list)
+            yield
+"""
+
+
 def run(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", *args)
 
@@ -102,11 +113,65 @@ def test_another_profile_by_selector(pytester: pytest.Pytester) -> None:
     run(pytester, "--tokenkit-key", "virtual:self-attested").assert_outcomes(passed=1)
 
 
-def test_a_wrong_selector_is_one_clear_error(pytester: pytest.Pytester) -> None:
+VIRTUAL = [
+    (),
+    ("--tokenkit-key", "virtual:reference"),
+    ("--tokenkit-key", "virtual:reference?seed=7"),
+]
+
+
+@pytest.mark.parametrize("options", VIRTUAL)
+def test_python_fido2_finds_the_key_whatever_way_it_was_chosen(
+    pytester: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from fido2.hid import CtapHidDevice
+
+        def test_key(virtual_key, simulated_clock):
+            [found] = CtapHidDevice.list_devices()
+            assert found.descriptor == virtual_key.device.descriptor
+            assert virtual_key.selector == f"hid:{found.descriptor.path}"
+            assert virtual_key.security_key.clock is simulated_clock
+
+        def test_unplugged(virtual_key):
+            virtual_key.security_key.power_off()
+            with pytest.raises(OSError, match="unplugged"):
+                virtual_key.device.ping()
+
+        def test_no_key():
+            assert list(CtapHidDevice.list_devices()) == []
+        """
+    )
+    pytester.makeconftest(NO_OTHER_KEYS)
+    run(pytester, *options).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("options", VIRTUAL)
+def test_nothing_need_be_captured(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
     pytester.makepyfile(KEY_TEST)
-    result = run(pytester, "--tokenkit-key", "virtual:refrence")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*did you mean reference?*"])
+    run(pytester, "-p", "no:capture", *options).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("selector", "advice"),
+    [
+        ("virtual:refrence", "did you mean reference?"),
+        ("/dev/hidraw3", "did you mean hid:/dev/hidraw3?"),
+        ("virtual:reference?sed=1", "only ?seed=VALUE"),
+    ],
+)
+def test_a_wrong_selector_is_one_clear_error_for_all_tests(
+    pytester: pytest.Pytester, selector: str, advice: str
+) -> None:
+    pytester.makepyfile(KEY_TEST + "\n    def test_again(virtual_key): pass\n")
+    result = run(pytester, "--tokenkit-key", selector)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.outlines == []
+    [line] = [line for line in result.errlines if line]
+    assert line.startswith("ERROR: --tokenkit-key: ")
+    assert advice in line
 
 
 def test_the_same_tests_on_a_physical_key(pytester: pytest.Pytester) -> None:
@@ -129,6 +194,15 @@ def test_a_physical_key_is_not_touched_unasked(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.assert_outcomes()
     result.stdout.fnmatch_lines(["*--tokenkit-yes --tokenkit-serial 42*"])
+
+
+def test_a_physical_key_is_asked_about_without_capture_too(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(PHYSICAL)
+    pytester.makepyfile(KEY_TEST)
+    chosen = ("--tokenkit-key", "auto", "--tokenkit-yes", "--tokenkit-serial")
+    run(pytester, "-p", "no:capture", *chosen, "42").assert_outcomes(passed=1)
+    result = run(pytester, "-p", "no:capture", *chosen, "43")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_the_wrong_physical_key_is_refused(pytester: pytest.Pytester) -> None:

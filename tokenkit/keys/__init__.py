@@ -1,6 +1,6 @@
 """Driver layer: find, choose, open, inspect and test a security key, real or virtual."""
 
-from tokenkit.keys.discovery import discover, open_key, survey
+from tokenkit.keys.discovery import check_selector, discover, open_key, survey
 from tokenkit.keys.errors import (
     EchoError,
     NoSuchKeyError,
@@ -27,6 +27,7 @@ __all__ = [
     "SelectorError",
     "UnreadableKeyError",
     "UnsupportedError",
+    "check_selector",
     "confirm_destructive",
     "discover",
     "open_key",

@@ -23,6 +23,14 @@ def discover() -> list[FoundKey]:
     return survey()[0]
 
 
+def check_selector(text: str) -> Selector:
+    """What ``text`` says, opening nothing; SelectorError for a wrong form or profile."""
+    selector = parse_selector(text)
+    if selector.scheme == "virtual":
+        _profile(selector)
+    return selector
+
+
 def open_key(selector: str | Selector = "auto", *, world: virtual.World | None = None) -> OpenKey:
     """Open the one key that ``selector`` means.
 
@@ -47,12 +55,16 @@ def _open_virtual(selector: Selector, world: virtual.World | None) -> OpenKey:
         world = virtual.World(selector.seed, clock=virtual.SystemClock())
     elif selector.seed is not None:
         world = virtual.World(selector.seed, clock=world.clock)
-    try:
-        key = world.security_key(selector.value)
-    except ValueError as error:
-        raise SelectorError(str(error)) from None
+    key = world.security_key(_profile(selector))
     device = virtual.connect(key)
     return OpenKey.of(device, str(selector), key.profile.product_name, key)
+
+
+def _profile(selector: Selector) -> virtual.Profile:
+    try:
+        return virtual.load_profile(selector.value)
+    except ValueError as error:
+        raise SelectorError(str(error)) from None
 
 
 def _choose(selector: Selector, keys: list[FoundKey], notes: list[str]) -> FoundKey:

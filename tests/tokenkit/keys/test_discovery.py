@@ -6,7 +6,14 @@ import pytest
 from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection
 
-from tokenkit.keys import NoSuchKeyError, SelectorError, UnreadableKeyError, discover, open_key
+from tokenkit.keys import (
+    NoSuchKeyError,
+    SelectorError,
+    UnreadableKeyError,
+    check_selector,
+    discover,
+    open_key,
+)
 from tokenkit.keys import hid as hid_backend
 from tokenkit.keys.hidraw import locked_keys
 from tokenkit.virtual import SimulatedClock, SystemClock, World, connect, plugged
@@ -241,3 +248,20 @@ def test_plugged_virtual_keys_are_found() -> None:
             assert opened.security_key is key
             assert opened.serial_number == key.serial_number
     connect(key).close()
+
+
+@pytest.mark.parametrize(
+    "text", ["auto", "hid:/dev/hidraw9", "serial:1", "virtual:reference?seed=1"]
+)
+def test_a_selector_is_checked_without_opening_anything(physical: Any, text: str) -> None:
+    physical.add_broken("/dev/hidraw9", AssertionError("opened"))
+    assert str(check_selector(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [("virtual:refrence", "did you mean reference"), ("hid", "did you mean hid:")],
+)
+def test_a_selector_is_checked_down_to_its_profile(text: str, advice: str) -> None:
+    with pytest.raises(SelectorError, match=advice):
+        check_selector(text)
