@@ -11,18 +11,33 @@ from typing import Any
 
 DAY_S = 86_400.0
 YEAR_S = 365.2425 * DAY_S
-_UNITS = {
-    ("ms", "millisecond"): 0.001,
-    ("s", "sec", "second"): 1.0,
-    ("min", "minute"): 60.0,
-    ("h", "hour"): 3600.0,
-    ("d", "day"): DAY_S,
-    ("week",): 7 * DAY_S,
-    ("month",): YEAR_S / 12,
-    ("year",): YEAR_S,
+_UNITS = {  # as hints name them
+    "ms": 0.001,
+    "s": 1.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "days": DAY_S,
+    "weeks": 7 * DAY_S,
+    "months": YEAR_S / 12,
+    "years": YEAR_S,
 }
-_SECONDS = {name: seconds for names, seconds in _UNITS.items() for name in names}
-_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_SPELLINGS = {  # each also with an s and in capitals
+    "ms": "ms",
+    "millisecond": "ms",
+    "s": "s",
+    "sec": "s",
+    "second": "s",
+    "min": "min",
+    "minute": "min",
+    "h": "h",
+    "hour": "h",
+    "d": "days",
+    "day": "days",
+    "week": "weeks",
+    "month": "months",
+    "year": "years",
+}
+_PART = re.compile(r" *(\d+(?:\.\d+)?) *([A-Za-z]+) *")
 # a simulation over centuries is a slip of the finger
 _LONGEST_S = 1000 * YEAR_S
 
@@ -34,8 +49,10 @@ class Duration(float):
     def of(cls, value: Any) -> "Duration":
         """Parse ``value``; ValueError says how to write it."""
         if not isinstance(value, str):
-            raise ValueError(f'a duration is a number and a unit in quotes, like "{value} s"')
-        seconds, rest = 0.0, value.strip()
+            plain = type(value) in (int, float) and 0.001 <= abs(value) < 1e9
+            example = f"{value} s" if plain else "90 s"
+            raise ValueError(f'a duration is a number and a unit in quotes, like "{example}"')
+        seconds, rest = 0.0, value.strip(" ")
         sign = -1.0 if rest.startswith("-") else 1.0
         rest = rest.removeprefix("-") if sign < 0 else rest.removeprefix("+")
         if not rest:
@@ -45,7 +62,7 @@ class Duration(float):
             if part is None:
                 raise ValueError(f'{value!r} is no duration; write it like "24 months" or "90 s"')
             seconds += float(part[1]) * _unit(part[2])
-            rest = rest[part.end() :].rstrip()
+            rest = rest[part.end() :]
         if seconds > _LONGEST_S:
             raise ValueError(f"{value!r} is longer than 1000 years")
         return cls(sign * seconds)
@@ -63,13 +80,19 @@ class PositiveDuration(Duration):
 
 
 def _unit(name: str) -> float:
-    known = name if name in _SECONDS else name.lower().removesuffix("s")
-    if known not in _SECONDS:
-        names = [long for long in _SECONDS if len(long) > 2]
-        close = difflib.get_close_matches(known, names, 1)
-        hint = f"did you mean {close[0]}s?" if close else f"there are: {', '.join(names)}"
-        raise ValueError(f"unknown unit {name!r}; {hint}")
-    return _SECONDS[known]
+    low = name.lower()
+    spelling = low if low in _SPELLINGS else low.removesuffix("s")
+    if spelling not in _SPELLINGS:
+        raise ValueError(f"unknown unit {name!r}; {_hint(spelling)}")
+    return _UNITS[_SPELLINGS[spelling]]
+
+
+def _hint(name: str) -> str:
+    begun = [unit for spelling, unit in _SPELLINGS.items() if spelling.startswith(name)]
+    close = [_SPELLINGS[each] for each in difflib.get_close_matches(name, _SPELLINGS, 1)]
+    if meant := begun or close:
+        return f"did you mean {' or '.join(dict.fromkeys(meant))}?"
+    return f"there are: {', '.join(_UNITS)}"
 
 
 def in_words(seconds: float) -> str:

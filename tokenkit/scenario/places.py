@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tokenkit.virtual import Environment
 
-_TEMPERATURE = re.compile(r"(-?\d+(?:\.\d+)?)\s*°C")
+_TEMPERATURE = re.compile(r"([+-]?\d+(?:\.\d+)?) *°C")
 
 
 class Place(str):
@@ -30,4 +30,6 @@ class Place(str):
             if not -40 <= temperature_c <= 85:
                 raise ValueError(f"no token survives {self}: -40 to 85 °C")
             return virtual.Constant(temperature_c)
+        if re.search(r"\d", self):
+            raise ValueError(f'no place {self!r}; write a temperature like "5 °C"')
         return virtual.place(self)

@@ -14,14 +14,14 @@ class Touching(str):
     @classmethod
     def of(cls, value: Any) -> "Touching":
         """Check ``value``; ValueError says what there is."""
-        if isinstance(value, str) and value not in _WORDS:
+        if not isinstance(value, str):
+            raise ValueError('a touch is text in quotes, like "never" or "5 s"')
+        if value not in _WORDS:
             try:
                 PositiveDuration.of(value)
             except ValueError:
                 words = ", ".join(f'"{word}"' for word in _WORDS)
                 raise ValueError(f'{value!r} is no touch; write {words} or "5 s"') from None
-        elif not isinstance(value, str):
-            raise ValueError('a touch is text in quotes, like "never" or "5 s"')
         return cls(value)
 
     @property
