@@ -1,7 +1,6 @@
 """Read a scenario file; what is wrong with it is told with file, line and a suggestion."""
 
 import difflib
-import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
@@ -11,13 +10,14 @@ from typing import Any
 import msgspec
 
 from tokenkit.errors import TokenkitError
-from tokenkit.scenario.explain import explain
+from tokenkit.scenario.explain import explain, unknown_key
 from tokenkit.scenario.lines import Lines
-from tokenkit.scenario.lines import Path as KeyPath
 from tokenkit.scenario.names import Names, WrongNameError
 from tokenkit.scenario.schema import Scenario
+from tokenkit.scenario.syntax import explain_syntax
 
 _LARGEST = 10_000_000  # bytes
+_LONGEST_MESSAGE = 400  # it may quote what is in the file
 
 
 class ScenarioError(TokenkitError):
@@ -49,7 +49,7 @@ def load(file: str) -> Loaded:
     try:
         if path.stat().st_size > _LARGEST:
             raise ScenarioError(f"{file}: larger than {_LARGEST} bytes: this is no scenario")
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # editors on Windows write a byte order mark
     except FileNotFoundError:
         raise ScenarioError(f"{file}: no such file{_shipped_hint(file)}") from None
     except IsADirectoryError:
@@ -65,32 +65,35 @@ def parse(text: str, file: str, path: Path | None = None) -> Loaded:
     """Check the text of a scenario; ``file`` is its name in messages."""
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScenarioError(f"{_place(file, _syntax_line(str(error), text))}: {error}") from None
-    lines = Lines(text)
-
-    def wrong(path: KeyPath, message: str) -> ScenarioError:
-        return ScenarioError(f"{_place(file, lines[path])}: {message}")
-
+        lines = Lines(text)
+    except (ValueError, RecursionError) as error:
+        raise _wrong(file, *explain_syntax(error, text)) from None
+    if unknown := unknown_key(data):
+        path_of, message = unknown
+        raise _wrong(file, lines[path_of], message)
     try:
         scenario = msgspec.convert(data, Scenario, dec_hook=_decode)
     except msgspec.ValidationError as error:
         path_of, message = explain(str(error), data)
-        raise wrong(path_of, message) from None
+        raise _wrong(file, lines[path_of], message) from None
+    except ValueError as error:
+        raise _wrong(file, *explain_syntax(error, text)) from None
     names = Names()
     for number, step in enumerate(scenario.step):
         try:
             step.check(names)
         except WrongNameError as error:
             field = [int(part) if part.isdecimal() else part for part in error.field.split(".")]
-            raise wrong(("step", number, *field), str(error)) from None
+            raise _wrong(file, lines["step", number, *field], str(error)) from None
     path = path or Path(file)
     step_lines = [lines["step", number] for number in range(len(scenario.step))]
     return Loaded(path.stem, path, scenario, step_lines)
 
 
-def _place(file: str, line: int) -> str:
-    return f"{file}:{line}"
+def _wrong(file: str, line: int, message: str) -> ScenarioError:
+    if len(message) > _LONGEST_MESSAGE:
+        message = f"{message[: _LONGEST_MESSAGE - 1]}…"
+    return ScenarioError(f"{file}:{line}: {message}")
 
 
 def _shipped_hint(file: str) -> str:
@@ -98,11 +101,6 @@ def _shipped_hint(file: str) -> str:
     if close:
         return f"; did you mean the shipped scenario {close[0]}?"
     return f"; shipped are: {', '.join(shipped())}" if "." not in file else ""
-
-
-def _syntax_line(message: str, text: str) -> int:
-    match = re.search(r"line (\d+)", message)
-    return int(match[1]) if match else text.count("\n") + 1
 
 
 def _decode(kind: type, value: Any) -> Any:

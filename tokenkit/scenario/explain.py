@@ -1,7 +1,8 @@
-"""msgspec's validation errors in the words of a scenario file, with suggestions."""
+"""What is wrong with a scenario's TOML, in the words of a scenario file and with suggestions."""
 
 import difflib
 import re
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any, get_args
 
@@ -10,41 +11,91 @@ import msgspec
 from tokenkit.scenario.lines import Path
 from tokenkit.scenario.schema import Policy, Scenario
 from tokenkit.scenario.steps import AnyStep
+from tokenkit.scenario.syntax import HOW_STEPS
 
 STEPS: dict[str, type[msgspec.Struct]] = {
     str(step.__struct_config__.tag): step for step in get_args(AnyStep)
 }
 
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
+_WRONG_TYPE = re.compile(r"Expected `(\w+)(?: \| null)?`, got ")
+_OUT_OF_RANGE = re.compile(r"Expected `(\w+)` (?:of length )?([<>])= (\d+)")
+_TYPES = {  # msgspec's names, and those of what tomllib makes
+    "array": "a list",
+    "bool": "true or false",
+    "date": "a date",
+    "datetime": "a date and time",
+    "dict": "a table",
+    "float": "a number with a point",
+    "int": "a whole number",
+    "list": "a list",
+    "object": "a table",
+    "str": "text in quotes",
+    "time": "a time of day",
+}
+_COUNTED = {"array": "element", "str": "character"}
+
+
+def unknown_key(data: dict[str, Any]) -> tuple[Path, str] | None:
+    """Where the first key is that no scenario has, and what to tell the user.
+
+    Looked for before msgspec, whose messages are text: a key may hold anything, also their end.
+    """
+    for path, table, struct in _tables(data):
+        known = list(struct.__struct_encode_fields__)
+        if struct.__struct_config__.tag_field:
+            known.append(struct.__struct_config__.tag_field)
+        for key in table:
+            if key not in known:
+                return (*path, key), f"unknown key {key!r}; {_hint(key, known)}"
+    return None
+
+
+def _tables(data: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any], type[msgspec.Struct]]]:
+    """All tables whose class is known."""
+    yield (), data, Scenario
+    if isinstance(policy := data.get("policy"), dict):
+        yield ("policy",), policy, Policy
+    steps = data.get("step")
+    for number, step in enumerate(steps if isinstance(steps, list) else []):
+        kind = step.get("do") if isinstance(step, dict) else None
+        if isinstance(kind, str) and kind in STEPS:
+            yield ("step", number), step, STEPS[kind]
 
 
 def explain(message: str, data: dict[str, Any]) -> tuple[Path, str]:
     """Where in ``data`` msgspec's ``message`` is about, and what to tell the user."""
-    message, _, where = message.partition(" - at `$")
+    said, at, where = message.rpartition(" - at `$")  # a value before it may hold the same text
+    message = said if at else message
     path: Path = tuple(
         int(index) if index else key
-        for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", where)
+        for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", where if at else "")
     )
     value = _value_at(data, path)
     key = str(path[-1]) if path else ""
-    if match := _UNKNOWN.fullmatch(message):
-        struct = _struct(data, path)
-        known = list(struct.__struct_encode_fields__)
-        if struct.__struct_config__.tag_field:
-            known.append(struct.__struct_config__.tag_field)
-        return (*path, match[1]), f"unknown key {match[1]!r}; {_hint(match[1], known)}"
     if match := _MISSING.fullmatch(message):
-        return path, f"{_called(value)} needs {match[1]!r}"
+        how = f": {HOW_STEPS}" if match[1] == "step" else ""
+        return path, f"{_called(path, value)} needs {match[1]!r}{how}"
+    if path[:1] == ("step",) and len(path) <= 2:
+        return path, HOW_STEPS
     if key == "do" and message.startswith("Invalid value"):
-        return path, f"no step {value!r}; {_hint(str(value), list(STEPS))}"
+        return path, f"no step {value!r}; {_hint(value, list(STEPS))}"
     if message.startswith("Invalid enum value"):
         return path, f"{key!r} cannot be {value!r}; {_hint(value, _choices(data, path))}"
-    if isinstance(value, date) and getattr(value, "tzinfo", None) is None:
-        example = value.isoformat() if isinstance(value, datetime) else f"{value}T00:00:00"
-        return path, f"{key!r} needs a time zone: write {example}Z for UTC"
-    message = message[:1].lower() + message[1:]
-    return path, f"{key!r}: {message}" if key and isinstance(path[-1], str) else message
+    if message.startswith("Expected `datetime") and isinstance(value, date | str):
+        return path, f"{key!r} needs a time zone: write {_with_time(value)}Z for UTC"
+    name = f"{key!r}" if isinstance(path[-1], str) else f"each of {path[-2]!r}"
+    if match := _WRONG_TYPE.match(message):
+        return path, f"{name} must be {_TYPES[match[1]]}, not {_TYPES[type(value).__name__]}"
+    if match := _OUT_OF_RANGE.fullmatch(message):
+        kind, sign, limit = match.groups()
+        bound = f"at {'most' if sign == '<' else 'least'} {limit}"
+        if kind in _COUNTED:
+            return path, f"{name} must have {bound} {_COUNTED[kind]}{'' if limit == '1' else 's'}"
+        return path, f"{name} must be {bound}"
+    if message.startswith("Invalid RFC3339"):
+        return path, f"{key!r} must be a date and time like 2026-01-01T08:00:00Z, not {value!r}"
+    return path, f"{name}: {message}"
 
 
 def _value_at(data: Any, path: Path) -> Any:
@@ -53,25 +104,25 @@ def _value_at(data: Any, path: Path) -> Any:
     return data
 
 
-def _struct(data: dict[str, Any], path: Path) -> type[msgspec.Struct]:
-    """The class of the table at ``path``."""
-    if path[:1] == ("step",):
-        return STEPS[_value_at(data, path[:2])["do"]]
-    return Policy if path[:1] == ("policy",) else Scenario
-
-
 def _choices(data: dict[str, Any], path: Path) -> list[Any]:
     """What a Literal at ``path`` may be."""
-    for field in msgspec.inspect.type_info(_struct(data, path[:-1])).fields:  # type: ignore[attr-defined]  # a StructType
+    struct = next(struct for at, _, struct in _tables(data) if at == path[:-1])
+    for field in msgspec.inspect.type_info(struct).fields:  # type: ignore[attr-defined]  # a StructType
         if field.encode_name == path[-1] and isinstance(field.type, msgspec.inspect.LiteralType):
             return list(field.type.values)
     return []
 
 
-def _called(table: Any) -> str:
-    return (
-        f"the step {table['do']!r}" if isinstance(table, dict) and "do" in table else "this table"
-    )
+def _called(path: Path, table: dict[str, Any]) -> str:
+    if not path:
+        return "the file"
+    return f"the step {table['do']!r}" if "do" in table else "this step"
+
+
+def _with_time(day: date | str) -> str:
+    if isinstance(day, str):
+        return day
+    return day.isoformat() if isinstance(day, datetime) else f"{day}T00:00:00"
 
 
 def _hint(value: Any, choices: list[Any]) -> str:

@@ -1,8 +1,12 @@
 """What is wrong with a scenario is told with its line and a suggestion, before anything runs."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tokenkit.scenario import ScenarioError, load, parse, shipped
 
@@ -12,14 +16,23 @@ KEY = '[[step]]\ndo = "make-key"\ndevice = "key"\n'
 
 # the text after the title on line 1, the line that is wrong, what must be said
 WRONG = {
-    "no steps": ("", 1, "needs 'step'"),
-    "empty steps": ("step = []", 2, "length >= 1"),
-    "steps of another type": ("step = 3", 2, "expected `array`"),
+    "no steps": ("", 1, "the file needs 'step': write each step as [[step]]"),
+    "empty steps": ("step = []", 2, "there is at least one"),
+    "steps of another type": ("step = 3", 2, "write each step as [[step]]"),
+    "a step of another type": ("step = [\n3]", 3, "write each step as [[step]]"),
+    "one bracket": ('[step]\ndo = "wait"', 2, "write each step as [[step]]"),
+    "one bracket twice": ("[step]\n[step]", 3, "write each step as [[step]]"),
+    "policy of another type": ("policy = 3\n" + WAIT, 2, "'policy' must be a table, not a whole"),
+    "what ends like a message": (WAIT + '"x - at `$.foo" = 1', 5, "unknown key 'x - at `$.foo'"),
+    "the same at the top": ('"x - at `$.foo" = 1', 2, "unknown key 'x - at `$.foo'"),
+    "the same in a value": (WAIT.replace("1 day", "x - at `$.foo`"), 4, "no duration"),
+    "a message in a key": ('"x` - at `$.step[0]" = 1', 2, "unknown key 'x` - at `$.step[0]'"),
     "unknown key at the top": ('titel = "y"\n' + WAIT, 2, "did you mean 'title'?"),
     "unknown table": ("[[stpe]]\n", 2, "did you mean 'step'?"),
     "unknown step": ('[[step]]\ndo = "wiat"', 3, "no step 'wiat'; did you mean 'wait'?"),
-    "step without do": ('[[step]]\nfor = "1 day"', 2, "needs 'do'"),
-    "do of another type": ("[[step]]\ndo = 3", 3, "expected `str`"),
+    "step without do": ('[[step]]\nfor = "1 day"', 2, "this step needs 'do'"),
+    "do of a strange type": ("[[step]]\ndo = {}", 3, "must be text in quotes, not a table"),
+    "do of another type": ("[[step]]\ndo = [3]", 3, "'do' must be text in quotes, not a list"),
     "missing key": ('[[step]]\ndo = "wait"\n', 2, "the step 'wait' needs 'for'"),
     "unknown key in a step": (WAIT + "\nfro = 1", 6, "did you mean 'for'?"),
     "nothing like it": (WAIT + "colour = 1", 5, "there are: do, for"),
@@ -28,9 +41,20 @@ WRONG = {
     "no time at all": ('[[step]]\ndo = "wait"\nfor = "-1 day"', 4, "longer than nothing"),
     "naive start": ("start = 2026-01-01T08:00:00\n" + WAIT, 2, "2026-01-01T08:00:00Z"),
     "date for start": ("start = 2026-01-01\n" + WAIT, 2, "2026-01-01T00:00:00Z"),
-    "text for start": ('start = "now"\n' + WAIT, 2, "RFC3339"),
+    "text for start": ('start = "now"\n' + WAIT, 2, "like 2026-01-01T08:00:00Z, not 'now'"),
+    "naive text": ('start = "2026-01-01T08:00:00"\n' + WAIT, 2, "2026-01-01T08:00:00Z for UTC"),
+    "number for start": ("start = 1\n" + WAIT, 2, "must be a date and time, not a whole number"),
+    "hour for start": ("start = 08:00:00\n" + WAIT, 2, "not a time of day"),
     "policy key": ("[policy]\nwindow_step = 3\n" + WAIT, 3, "did you mean 'window_steps'?"),
-    "policy value": ("[policy]\nwindow_steps = 300\n" + WAIT, 3, "<= 20"),
+    "policy value": ("[policy]\nwindow_steps = 300\n" + WAIT, 3, "must be at most 20"),
+    "no tokens": (BATCH.replace('["blue"]', "[]"), 5, "must have at least 1 element"),
+    "tokens of another type": (BATCH.replace('"blue"', "3"), 5, "each of 'tokens' must be text"),
+    "text for a number": (BATCH + 'digits = "6"', 6, "must be a whole number, not text in quotes"),
+    "long pin": (
+        KEY + f'[[step]]\ndo = "set-pin"\ndevice = "key"\npin = "{"1" * 64}"',
+        8,
+        "'pin' must have at most 63 characters",
+    ),
     "prefix": (BATCH.replace("GAHT", "GA HT"), 4, "no serial number can begin with 'GA HT'"),
     "same token twice": (BATCH.replace('"blue"', '"blue",\n"blue"'), 6, "a token 'blue' already"),
     "unprintable name": (BATCH.replace("blue", "\\t"), 5, "printable"),
@@ -102,9 +126,19 @@ WRONG = {
         4,
         "there is a user 'root' already",
     ),
-    "syntax": ("[[step]\n", 2, "Expected"),
-    "key twice": ('title = "y"\n[[step]]', 2, "overwrite"),
-    "end of file": ('x = "', 2, "at end of document"),
+    "syntax": ("[[step]\n", 2, "expected ']]' at the end of an array declaration (column 7)"),
+    "key twice": ('title = "y"\n[[step]]', 2, "there already"),
+    "open quote": ('summary = "y\nstart = 1', 2, "a quote is not closed on this line (column 13)"),
+    "open single quote": ("summary = 'y\nstart = ''", 2, "a quote is not closed on this line"),
+    "open quote at the end": ('x = "', 2, "a quote is not closed (at the end of the file)"),
+    "open single quote at the end": ("x = '", 2, "a quote is not closed"),
+    "open fence": ('x = """y\n', 3, "a quote is not closed"),
+    "text without quotes": ("summary = y", 2, "text stands in quotes (column 11)"),
+    "two words without quotes": ("x = 5 min", 2, "text stands in quotes (column 7)"),
+    "endless number": (f"\nx = {'1' * 5000}\n", 3, "a number has too many digits"),
+    "endless hexadecimal": (BATCH + f"digits = 0x{'f' * 5000}\n", 6, "too many digits"),
+    "endless duration": (f'[[step]]\ndo = "wait"\nfor = 0x{"f" * 5000}\n', 4, '"90 s"'),
+    "endless text": (WAIT.replace("1 day", "x" * 5000), 4, "'xxx"),
 }
 
 
@@ -116,12 +150,35 @@ def test_a_wrong_file_is_told_with_line_and_suggestion(case: str) -> None:
     message = str(caught.value)
     assert message.startswith(f"file.toml:{line}: ")
     assert says in message
-    assert "\n" not in message
+    assert message.isprintable()
+    assert len(message) < 500
+
+
+def test_an_empty_file_is_told_what_it_needs() -> None:
+    with pytest.raises(ScenarioError, match=r"^file\.toml:1: the file needs 'title'$"):
+        parse("", "file.toml")
 
 
 def test_deep_nesting_is_a_syntax_error_not_a_crash() -> None:
-    with pytest.raises(ScenarioError, match=r"file\.toml:"):
+    with pytest.raises(ScenarioError, match=r"^file\.toml:1: brackets are nested too deep"):
         parse("x = " + "[" * 100_000, "file.toml")
+
+
+@pytest.mark.parametrize("inner", ["[{}]", "{{ y = {} }}"])
+def test_nesting_ends_somewhere_as_an_error(inner: str) -> None:
+    text = "1"
+    for _ in range(500):
+        text = inner.format(text)
+        with pytest.raises(ScenarioError, match=r"unknown key 'x'|nested too deep"):
+            parse(f"x = {text}", "file.toml")
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    file = tmp_path / "windows.toml"
+    file.write_bytes(f'title = "x"\n{WAIT}'.replace("\n", "\r\n").encode("utf-8-sig"))
+    loaded = load(str(file))
+    assert loaded.scenario.title == "x"
+    assert loaded.step_lines == [2]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -157,3 +214,107 @@ def test_shipped_scenarios_are_found_by_name() -> None:
     assert loaded.name == "hardware-token"
     text = loaded.path.read_text("utf-8").split("\n")
     assert all(text[line - 1] == "[[step]]" for line in loaded.step_lines)
+
+
+# pieces of scenario files, in any order
+PIECES = st.sampled_from(
+    [
+        "\n",
+        "[[step]]\n",
+        "[policy]\n",
+        "title",
+        "step",
+        "do",
+        "for",
+        "device",
+        "devices",
+        "expect",
+        "start",
+        " = ",
+        " = [",
+        "{",
+        "}",
+        "]",
+        ",",
+        ".",
+        "#",
+        '"',
+        "'",
+        '"""',
+        "\\",
+        '"x"\n',
+        '"wait"\n',
+        '"enrol"\n',
+        '"1 day"\n',
+        '"root"\n',
+        '"x - at `$.step[0]`"',
+        "true\n",
+        "nan\n",
+        "-1.5e300\n",
+        "0xffffffffffffffffffff\n",
+        "2026-01-01T00:00:00Z\n",
+        "2026-01-01\n",
+        "0001-01-01T00:00:00+23:59\n",
+    ]
+)
+TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=40).map("".join)
+SHIPPED = [path.read_text("utf-8") for path in shipped().values()]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A shipped scenario with a few lines or values changed."""
+    text = draw(st.sampled_from(SHIPPED))
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(text)))
+        end = start + draw(st.integers(0, 30))
+        text = text[:start] + draw(PIECES | st.text(max_size=5)) + text[end:]
+    return text
+
+
+@st.composite
+def other_values(draw: st.DrawFn) -> str:
+    """A shipped scenario with one value of another kind."""
+    lines = draw(st.sampled_from(SHIPPED)).split("\n")
+    pairs = [number for number, line in enumerate(lines) if " = " in line]
+    number = draw(st.sampled_from(pairs))
+    key = lines[number].partition(" = ")[0]
+    lines[number] = f"{key} = {draw(VALUES)}"
+    return "\n".join(lines)
+
+
+SCALARS = st.one_of(
+    st.integers().map(str),
+    st.integers(0).map(hex),
+    st.floats().map(str),
+    st.booleans().map(lambda value: str(value).lower()),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=10).map(
+        lambda text: json.dumps(text, ensure_ascii=True)
+    ),
+    st.datetimes().map(lambda time: f"{time.isoformat()}Z"),
+    st.dates().map(str),
+    st.times().map(str),
+    st.sampled_from(['"5 s"', '"-5 s"', '"999 years"', '"5 °C"', '"desk"', '"root"', '"key"']),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda values: (
+        st.lists(values, max_size=3).map(lambda each: f"[{', '.join(each)}]")
+        | values.map(lambda value: f"{{ x = {value} }}")
+    ),
+    max_leaves=4,
+)
+
+
+@given(TEXTS | mutated() | other_values())
+@settings(max_examples=500)
+def test_any_text_is_a_scenario_or_one_line_that_tells_where_it_is_not(text: str) -> None:
+    try:
+        loaded = parse(text, "file.toml")
+    except ScenarioError as error:
+        message = str(error)
+        assert re.match(r"file\.toml:[1-9]\d*: .", message)
+        assert int(message.split(":")[1]) <= text.count("\n") + 1
+        assert message.isprintable()
+    else:
+        assert len(loaded.step_lines) == len(loaded.scenario.step)

@@ -1,0 +1,39 @@
+"""What is no TOML at all, in the words of a scenario file and with suggestions."""
+
+import re
+
+HOW_STEPS = "write each step as [[step]] and its keys on lines below; there is at least one"
+
+_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+# a beginning of what tomllib says, and what to say in its place
+_MENDS = [
+    ("Illegal character '\\n'", "a quote is not closed on this line"),
+    ("Found invalid character '\\n'", "a quote is not closed on this line"),
+    ("Unterminated string", "a quote is not closed"),
+    ("Expected \"'", "a quote is not closed"),
+    ("Invalid value", "no value; text stands in quotes"),
+    ("Expected newline or end of document", "expected the end of the line; text stands in quotes"),
+    ("Cannot overwrite a value", "this key or table is there already"),
+    ("Cannot declare ('step',) twice", HOW_STEPS),
+]
+# Python does not read decimal numbers of more than 4300 digits, nor write others as long
+_ENDLESS_NUMBER = re.compile(r"[0-9A-Fa-f_]{3000}")
+
+
+def explain_syntax(error: Exception, text: str) -> tuple[int, str]:
+    """The line on which ``text`` cannot be read, and what to tell the user.
+
+    ``error`` is tomllib's or, of what no scenario needs, a ValueError or RecursionError.
+    """
+    last = text.count("\n") + 1
+    if isinstance(error, RecursionError):
+        return last, "brackets are nested too deep"
+    match = _PLACE.fullmatch(str(error))
+    if match is None:
+        number = _ENDLESS_NUMBER.search(text)
+        line = text.count("\n", 0, number.start()) + 1 if number else last
+        return line, "a number has too many digits"
+    said, line_said, column = match.groups()
+    said = next((mend for start, mend in _MENDS if said.startswith(start)), said)
+    where = f"column {column}" if column else "at the end of the file"
+    return int(line_said or last), f"{said[:1].lower()}{said[1:]} ({where})"
