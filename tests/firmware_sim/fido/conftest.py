@@ -10,7 +10,7 @@ from fido2.ctap2 import ClientPin, Ctap2
 from fido2.hid import CtapHidDevice
 
 from firmware_sim.port.in_process import InProcessConnection, hid_descriptor
-from firmware_sim.profiles import load_profile
+from firmware_sim.profiles import Profile, load_profile
 from firmware_sim.security_key import SecurityKey
 from firmware_sim.world.clock import SimulatedClock
 from firmware_sim.world.entropy import SeededEntropy
@@ -72,10 +72,10 @@ class Bench:
 
 @pytest.fixture
 def make_bench() -> Callable[..., Bench]:
-    def make(profile: str = "reference", seed: int = 1, **options: Any) -> Bench:
+    def make(profile: str | Profile = "reference", seed: int = 1, **options: Any) -> Bench:
         return Bench(
             SecurityKey(
-                load_profile(profile),
+                load_profile(profile) if isinstance(profile, str) else profile,
                 clock=SimulatedClock(),
                 entropy=SeededEntropy(seed),
                 **options,

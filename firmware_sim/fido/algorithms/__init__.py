@@ -1,0 +1,35 @@
+"""Signature algorithms by COSE number: make, load, sign, COSE_Key (RFC 9052, RFC 9053)."""
+
+from typing import ClassVar, Protocol, Self
+
+from firmware_sim.fido.algorithms.ecdsa import Es256Key, Es256kKey, Es384Key, Es512Key
+from firmware_sim.fido.algorithms.eddsa import EdDsaKey
+from firmware_sim.world.entropy import Entropy
+
+
+class SigningKey(Protocol):
+    """A credential's private key; ``secret`` is what :meth:`load` brings it back from."""
+
+    algorithm: ClassVar[int]
+    secret: bytes
+
+    @classmethod
+    def load(cls, secret: bytes, reproducible: bool) -> Self:
+        """The key of ``secret``; with ``reproducible`` its signatures are, if they can be."""
+
+    @classmethod
+    def new(cls, entropy: Entropy) -> Self:
+        """A key that follows from ``entropy`` where that is reproducible."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Signature in the form WebAuthn §6.5.5 asks of the algorithm."""
+
+    def cose_key(self) -> bytes:
+        """The public key as a canonical CBOR COSE_Key."""
+
+
+ALGORITHMS: dict[int, type[SigningKey]] = {
+    kind.algorithm: kind for kind in (Es256Key, EdDsaKey, Es384Key, Es512Key, Es256kKey)
+}
+
+__all__ = ["ALGORITHMS", "EdDsaKey", "Es256Key", "SigningKey"]
