@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from firmware_sim.profiles import load_profile
 from tokenkit.cli import main
 from tokenkit.scenario import parse, run
 from tokenkit.scenario.outcomes import Expectation
@@ -106,3 +107,13 @@ def test_every_step_and_its_members_are_documented() -> None:
 def test_every_outcome_is_documented() -> None:
     for outcome in typing.get_args(Expectation):
         assert f"`{outcome}`" in SCENARIOS or f'`"{outcome}"`' in SCENARIOS
+
+
+def test_what_ctap_md_says_is_tested_and_complete() -> None:
+    text = (ROOT / "docs/ctap.md").read_text("utf-8")
+    files = re.findall(r"`((?:fido|link)/[\w/]+\.py)`", text)
+    assert len(files) > 15
+    for file in files:
+        assert (ROOT / "tests/firmware_sim" / file).exists(), file
+    for identifier in load_profile("reference").extensions:
+        assert f"extension {identifier} " in text

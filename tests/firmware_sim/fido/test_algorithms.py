@@ -45,7 +45,7 @@ def test_through_the_wire(make_bench, number, rk):
     offered = [{"type": "public-key", "alg": each} for each in (-65535, *NUMBERS)]
     made = bench.make(key_params=offered, options={"rk": rk})
     public = made.auth_data.credential_data.public_key
-    assert public.ALGORITHM == number
+    assert number == public.ALGORITHM
     bench.power_cycle()
     answer = bench.get(made)
     answer.verify(bench.client_data_hash, public)
@@ -57,4 +57,4 @@ def test_the_platforms_order_counts(make_bench):
     for wanted in (-8, -7):
         offered = [{"type": "public-key", "alg": each} for each in (-36, wanted, -7, -8)]
         made = bench.make(key_params=offered)
-        assert made.auth_data.credential_data.public_key.ALGORITHM == wanted
+        assert wanted == made.auth_data.credential_data.public_key.ALGORITHM
