@@ -111,6 +111,8 @@ class World:
         start_s: float | None = None,
         clock: Clock | None = None,
     ) -> None:
+        if not isinstance(seed, int | str | None):
+            raise TypeError(f"a seed is an int or text, not {seed!r} ({type(seed).__name__})")
         if clock is not None and start_s is not None:
             raise ValueError("give a clock or the time at which a simulated one starts, not both")
         if clock is None:

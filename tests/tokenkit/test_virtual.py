@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fido2.hid
 import pytest
@@ -64,6 +65,14 @@ def test_a_world_has_one_clock_and_one_entropy() -> None:
     assert World(clock=system).clock is system
     with pytest.raises(ValueError, match="not both"):
         World(start_s=1.0, clock=system)
+
+
+@pytest.mark.parametrize("seed", [1.5, b"1", [1], object()])
+def test_a_seed_of_another_type_is_an_error_at_once(seed: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"a seed is an int or text, not .* \((float|bytes|list|obj)"
+    ):
+        World(seed=seed)
 
 
 def test_devices_depend_on_the_seed_and_their_name_alone() -> None:

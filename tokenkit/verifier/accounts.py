@@ -12,6 +12,7 @@ class Accounts(Desk):
 
     def create_user(self, user: str) -> None:
         """Make a user. EntityAlreadyExists, ValidationError."""
+        check_user_name(user)  # None as well, which elsewhere means any
         with self._request("create-user", user) as request:
             if records.find_user(request.connection, user) is not None:
                 raise EntityAlreadyExists(f"User with name {user} already exists.")

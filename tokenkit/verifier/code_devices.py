@@ -100,7 +100,7 @@ class CodeDevices(Desk):
         the codes. Refused in this order: NoSuchEntity, EntityAlreadyExists (it is somebody's),
         LimitExceeded, Locked or Throttled, InvalidAuthenticationCode.
         """
-        if name:
+        if name != "":
             check_device_name(name)
         with self._request("enable", user, serial_number) as request:
             request.demand_user(user)

@@ -17,28 +17,32 @@ _CHARACTERS = "A-Z a-z 0-9 _ + = , . @ -"
 
 def check_user_name(name: str) -> None:
     """ValidationError unless IAM would take ``name``."""
-    if not _USER.fullmatch(name):
-        raise ValidationError(f"user name {name!r}: it has 1 to 64 of {_CHARACTERS}")
+    if not _fits(_USER, name):
+        raise ValidationError(f"user name {name!r}: text of 1 to 64 of {_CHARACTERS}")
 
 
 def check_app_name(name: str) -> None:
     """ValidationError unless IAM would take ``name`` for a virtual MFA device."""
-    if not _APP.fullmatch(name):
-        raise ValidationError(f"app name {name!r}: it has 1 to 226 of {_CHARACTERS}")
+    if not _fits(_APP, name):
+        raise ValidationError(f"app name {name!r}: text of 1 to 226 of {_CHARACTERS}")
 
 
 def check_serial_number(serial_number: str) -> None:
     """ValidationError unless IAM would take it."""
-    if not _SERIAL_NUMBER.fullmatch(serial_number):
+    if not _fits(_SERIAL_NUMBER, serial_number):
         raise ValidationError(
-            f"serial number {serial_number!r}: it has 9 to 256 of {_CHARACTERS} / :"
+            f"serial number {serial_number!r}: text of 9 to 256 of {_CHARACTERS} / :"
         )
 
 
 def check_device_name(name: str) -> None:
     """ValidationError unless a person can read ``name``."""
-    if not (1 <= len(name) <= 256 and name.isprintable()):
-        raise ValidationError(f"device name {name!r}: it has 1 to 256 printable characters")
+    if not (isinstance(name, str) and 1 <= len(name) <= 256 and name.isprintable()):
+        raise ValidationError(f"device name {name!r}: text of 1 to 256 printable characters")
+
+
+def _fits(form: re.Pattern[str], text: object) -> bool:
+    return isinstance(text, str) and form.fullmatch(text) is not None
 
 
 def app_serial_number(name: str) -> str:

@@ -48,7 +48,7 @@ class SecurityKeys(Desk):
         UnknownCeremony, LimitExceeded, InvalidResponse, UntrustedAttestation,
         EntityAlreadyExists.
         """
-        if name:
+        if name != "":
             check_device_name(name)
         with self._request("register") as request:
             holder, state = _take(request, "registration", ceremony_id)
@@ -145,7 +145,7 @@ class SecurityKeys(Desk):
 
 def _take(request: Request, kind: str, ceremony_id: str) -> tuple[Row[Any], dict[str, Any]]:
     """The user's row and the state of a ceremony, which is thereby used up."""
-    is_id = ceremony_id.isascii() and ceremony_id.isalnum()
+    is_id = isinstance(ceremony_id, str) and ceremony_id.isascii() and ceremony_id.isalnum()
     row = records.take_ceremony(request.connection, ceremony_id) if is_id else None
     if row is None or row.kind != kind or row.expires_s < request.now_s:
         raise UnknownCeremony(

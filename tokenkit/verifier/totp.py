@@ -13,7 +13,7 @@ from itertools import compress
 
 import msgspec
 
-from tokenkit.verifier.errors import MalformedCode, OutOfWindow, Replayed
+from tokenkit.verifier.errors import MalformedCode, OutOfWindow, Replayed, ValidationError
 
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
@@ -63,7 +63,15 @@ class CodeGenerator:
         return found
 
     def parse(self, code: str) -> bytes:
-        """``code`` as bytes to compare; MalformedCode unless it is so many ASCII digits."""
+        """``code`` as bytes to compare; MalformedCode unless it is so many ASCII digits.
+
+        ValidationError if it is no text at all.
+        """
+        if not isinstance(code, str):
+            raise ValidationError(
+                f"a code is text, like '012345', not {type(code).__name__}:"
+                " a number loses its leading zeros"
+            )
         if not (len(code) == self.digits and code.isascii() and code.isdigit()):
             raise MalformedCode(f"A code is {self.digits} digits, 0 to 9, and nothing else.")
         return code.encode()

@@ -10,6 +10,7 @@ from tokenkit.verifier import (
     EntityAlreadyExists,
     InvalidAuthenticationCode,
     NoSuchEntity,
+    UnknownCeremony,
     ValidationError,
 )
 
@@ -30,10 +31,11 @@ def test_users_are_listed_in_alphabetical_order(bench: Any) -> None:
 
 
 BAD_NAMES = ["", "x" * 65, "a b", "a/b", "ä", "a\n", "a\0", "\ud800", "٣"]
+NO_TEXT: list[Any] = [5, 1.5, b"serial-number", ["ann"], object()]
 
 
-@pytest.mark.parametrize("name", BAD_NAMES)
-def test_names_that_iam_would_not_take(bench: Any, name: str) -> None:
+@pytest.mark.parametrize("name", [*BAD_NAMES, *NO_TEXT])
+def test_names_that_iam_would_not_take(bench: Any, name: Any) -> None:
     verifier = bench.verifier
     for request in (
         verifier.create_user,
@@ -50,8 +52,55 @@ def test_names_that_iam_would_not_take(bench: Any, name: str) -> None:
     assert verifier.audit() == []
 
 
-@pytest.mark.parametrize("serial_number", ["", "short", "x" * 257, "a b c d e f", "\ud800" * 9])
-def test_serial_numbers_that_iam_would_not_take(bench: Any, serial_number: str) -> None:
+def test_nobody_is_no_user(bench: Any) -> None:
+    verifier = bench.verifier
+    with pytest.raises(ValidationError, match="user name None: text of 1 to 64 of"):
+        verifier.create_user(None)
+    for request in (
+        verifier.begin_registration,
+        verifier.begin_assertion,
+        lambda name: verifier.sign_in(name, "123456"),
+        lambda name: verifier.enable(name, "nobody-has-it", "123456", "123456"),
+    ):
+        with pytest.raises(NoSuchEntity, match="user with name None"):
+            request(None)
+
+
+@pytest.mark.parametrize("name", [None, *NO_TEXT])
+def test_names_of_devices_are_text(bench: Any, name: Any) -> None:
+    phone = bench.new_phone()
+    with pytest.raises(ValidationError, match=r"device name .*: text of 1 to 256 printable"):
+        bench.verifier.enable("root", phone.serial_number, *phone.pair(-1), name=name)
+    with pytest.raises(ValidationError, match="device name"):
+        bench.verifier.complete_registration("0", {}, name=name)
+    with pytest.raises(ValidationError, match=r"app name .*: text of 1 to 226 of"):
+        bench.verifier.create_authenticator_app(name)
+
+
+@pytest.mark.parametrize("ceremony", [None, *NO_TEXT])
+def test_a_ceremony_that_is_no_text_never_began(bench: Any, ceremony: Any) -> None:
+    with pytest.raises(UnknownCeremony):
+        bench.verifier.complete_registration(ceremony, {})
+    with pytest.raises(UnknownCeremony):
+        bench.verifier.complete_assertion(ceremony, {})
+
+
+@pytest.mark.parametrize("code", [123456, 12345, None, b"123456", 1.5, ["123456"]])
+def test_a_code_that_is_no_text_is_no_guess(bench: Any, code: Any) -> None:
+    phone = bench.phone()
+    text = r"a code is text, like '012345'.*leading zeros"
+    with pytest.raises(ValidationError, match=text):
+        bench.verifier.sign_in("root", code)
+    with pytest.raises(ValidationError, match=text):
+        bench.verifier.resync("root", phone.serial_number, phone.code(), code)
+    assert bench.device(phone).failures == 0
+    bench.sign_in(phone)
+
+
+@pytest.mark.parametrize(
+    "serial_number", ["", "short", "x" * 257, "a b c d e f", "\ud800" * 9, *NO_TEXT]
+)
+def test_serial_numbers_that_iam_would_not_take(bench: Any, serial_number: Any) -> None:
     verifier = bench.verifier
     for request in (
         verifier.unlock,
