@@ -12,9 +12,10 @@ import msgspec
 from tokenkit.errors import TokenkitError
 from tokenkit.scenario.explain import explain, unknown_key
 from tokenkit.scenario.lines import Lines
-from tokenkit.scenario.names import Names, WrongNameError
+from tokenkit.scenario.names import END_S, Names, WrongNameError
 from tokenkit.scenario.schema import Scenario
 from tokenkit.scenario.syntax import explain_syntax
+from tokenkit.verifier import ValidationError
 
 _LARGEST = 10_000_000  # bytes
 _LONGEST_MESSAGE = 400  # it may quote what is in the file
@@ -73,12 +74,23 @@ def parse(text: str, file: str, path: Path | None = None) -> Loaded:
         raise _wrong(file, lines[path_of], message)
     try:
         scenario = msgspec.convert(data, Scenario, dec_hook=_decode)
+        scenario.policy.totp()
     except msgspec.ValidationError as error:
         path_of, message = explain(str(error), data)
         raise _wrong(file, lines[path_of], message) from None
+    except ValidationError as error:
+        # the verifier's name for a member begins its message, and says that it is in seconds
+        name, rule = str(error).split(" ", 1)
+        member = name.removesuffix("_s")
+        raise _wrong(file, lines["policy", member], f"{member!r} {rule}") from None
     except ValueError as error:
         raise _wrong(file, *explain_syntax(error, text)) from None
-    names = Names()
+    for member in ("title", "summary"):
+        if not getattr(scenario, member).isprintable():
+            raise _wrong(file, lines[member,], f"{member!r} is one line without control characters")
+    if not 0 <= scenario.start_s < END_S:
+        raise _wrong(file, lines["start",], "'start' must be in one of the years 1970 to 9998")
+    names = Names(scenario.start_s)
     for number, step in enumerate(scenario.step):
         try:
             step.check(names)

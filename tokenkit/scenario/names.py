@@ -1,7 +1,11 @@
-"""The names that steps make and use, followed through a scenario before it is run."""
+"""The names that steps make and use, and time, followed through a scenario before it is run."""
 
 import difflib
+from collections.abc import Callable, Sequence
 from typing import Literal
+
+from tokenkit.verifier.errors import ValidationError
+from tokenkit.verifier.names import check_app_name, check_device_name, check_user_name
 
 Kind = Literal["user", "batch", "app", "token", "phone", "key"]
 CODE_DEVICES: tuple[Kind, ...] = ("token", "phone")
@@ -15,10 +19,14 @@ _HOW: dict[Kind, str] = {
     "phone": "scan",
     "key": "make-key",
 }
+_RULES: dict[Kind, Callable[[str], None]] = {"user": check_user_name, "app": check_app_name}
+# 9999-01-01, a year before the last date that can be written: reading codes and waiting for
+# touches takes time, too
+END_S = 253_370_764_800.0
 
 
 class WrongNameError(ValueError):
-    """A wrong name in ``field`` of a step."""
+    """A wrong name, or something else that cannot be, in ``field`` of a step."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -26,16 +34,25 @@ class WrongNameError(ValueError):
 
 
 class Names:
-    """What exists at one point of a scenario; raises :class:`WrongNameError`."""
+    """What exists at one point of a scenario that began at true time ``start_s``.
 
-    def __init__(self) -> None:
+    Raises :class:`WrongNameError`.
+    """
+
+    def __init__(self, start_s: float) -> None:
+        self._now_s = start_s
         self._kinds: dict[tuple[str, str], Kind] = {("user", "root"): "user"}
         self._owned: set[str] = set()
+        self._shipped: set[str] = set()
 
     def make(self, field: str, kind: Kind, name: str) -> None:
         """``name`` comes into being; devices of all kinds share their names."""
-        if not name.strip() or not name.isprintable() or len(name) > 64:
-            raise WrongNameError(field, f"{name!r} cannot be a name: 1 to 64 printable characters")
+        try:
+            _RULES.get(kind, check_device_name)(name)
+        except ValidationError as error:
+            raise WrongNameError(field, str(error)) from None
+        if name != name.strip():
+            raise WrongNameError(field, f"the name {name!r} begins or ends with a space")
         if (space := (_space(kind), name)) in self._kinds:
             raise WrongNameError(field, f"there is a {self._kinds[space]} {name!r} already")
         self._kinds[space] = kind
@@ -50,6 +67,28 @@ class Names:
             raise WrongNameError(field, f"{name!r} is a {made}; this step takes a {wanted}")
         known = sorted(other for (_, other), kind in self._kinds.items() if kind in kinds)
         raise WrongNameError(field, f"no {wanted} {name!r} so far; {_hint(name, known, kinds)}")
+
+    def use_each(self, field: str, names: Sequence[str], *kinds: Kind) -> None:
+        """Each of ``names`` must be one of ``kinds``, and none may stand there twice."""
+        seen: set[str] = set()
+        for number, name in enumerate(names):
+            self.use(f"{field}.{number}", name, *kinds)
+            if name in seen:
+                raise WrongNameError(f"{field}.{number}", f"{name!r} is listed twice")
+            seen.add(name)
+
+    def ship(self, field: str, batch: str) -> None:
+        """The batch reaches the verifier, which takes it once."""
+        self.use(field, batch, "batch")
+        if batch in self._shipped:
+            raise WrongNameError(field, f"the seeds of {batch!r} have been shipped already")
+        self._shipped.add(batch)
+
+    def wait(self, field: str, seconds: float) -> None:
+        """Time passes."""
+        self._now_s += seconds
+        if self._now_s >= END_S:
+            raise WrongNameError(field, "simulated time ends with the year 9998; wait less")
 
     def enrol(self, name: str) -> None:
         """The device has been shown to the verifier."""

@@ -1,12 +1,14 @@
 """What a scenario file holds."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from tokenkit.scenario.durations import PositiveDuration
 from tokenkit.scenario.steps import AnyStep
+from tokenkit.verifier import TotpPolicy
+from tokenkit.virtual import START_S
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,9 +17,18 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ``window_steps``: time steps to either side of the learned offset in which a code is accepted.
     """
 
-    window_steps: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
+    window_steps: int | None = None
     resync_range: PositiveDuration | None = None
     enrol_range: PositiveDuration | None = None
+
+    def totp(self) -> TotpPolicy:
+        """The verifier's own policy where the scenario says nothing. ValidationError."""
+        said: dict[str, Any] = {
+            "window_steps": self.window_steps,
+            "resync_range_s": self.resync_range,
+            "enrol_range_s": self.enrol_range,
+        }
+        return TotpPolicy(**{name: value for name, value in said.items() if value is not None})
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,3 +39,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     summary: str = ""
     start: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     policy: Policy = Policy()
+
+    @property
+    def start_s(self) -> float:
+        """True time."""
+        return START_S if self.start is None else self.start.timestamp()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenkit.scenario import ScenarioError, load, parse, shipped
+from tokenkit.scenario import ScenarioError, load, parse, run, shipped
 
 WAIT = '[[step]]\ndo = "wait"\nfor = "1 day"\n'
 BATCH = '[[step]]\ndo = "make-batch"\nprefix = "GAHT"\ntokens = ["blue"]\n'
@@ -46,7 +46,7 @@ WRONG = {
     "number for start": ("start = 1\n" + WAIT, 2, "must be a date and time, not a whole number"),
     "hour for start": ("start = 08:00:00\n" + WAIT, 2, "not a time of day"),
     "policy key": ("[policy]\nwindow_step = 3\n" + WAIT, 3, "did you mean 'window_steps'?"),
-    "policy value": ("[policy]\nwindow_steps = 300\n" + WAIT, 3, "must be at most 20"),
+    "policy value": ("[policy]\nwindow_steps = 300\n" + WAIT, 3, "'window_steps' is from 0 to 100"),
     "no tokens": (BATCH.replace('["blue"]', "[]"), 5, "must have at least 1 element"),
     "tokens of another type": (BATCH.replace('"blue"', "3"), 5, "each of 'tokens' must be text"),
     "text for a number": (BATCH + 'digits = "6"', 6, "must be a whole number, not text in quotes"),
@@ -54,6 +54,60 @@ WRONG = {
         KEY + f'[[step]]\ndo = "set-pin"\ndevice = "key"\npin = "{"1" * 64}"',
         8,
         "'pin' must have at most 63 characters",
+    ),
+    "huge policy": (f"[policy]\nwindow_steps = 0x{'f' * 5000}\n" + WAIT, 3, "too many digits"),
+    "policy range": (
+        '[policy]\nenrol_range = "1 h"\nresync_range = "1000 years"\n' + WAIT,
+        4,
+        "'resync_range' is from 0 to 30 days, not",
+    ),
+    "line break": ('summary = """a\nb"""\n' + WAIT, 2, "'summary' is one line"),
+    "escape": ('summary = "\\u001b[31m"\n' + WAIT, 2, "'summary' is one line"),
+    "summary of another type": ("summary = 3\n" + WAIT, 2, "text in quotes"),
+    "before 1970": ("start = 1969-12-31T23:59:59Z\n" + WAIT, 2, "the years 1970 to 9998"),
+    "after 9998": ("start = 9999-01-01T00:00:00Z\n" + WAIT, 2, "the years 1970 to 9998"),
+    "before the first year": ("start = 0001-01-01T00:00:00+23:59\n" + WAIT, 2, "1970 to 9998"),
+    "waiting too long": (
+        "start = 9998-12-29T12:00:00Z\n" + WAIT + WAIT + WAIT,
+        11,
+        "simulated time ends with the year 9998",
+    ),
+    "an outage too long": (
+        BATCH + '[[step]]\ndo = "change-battery"\ndevice = "blue"\noutage = "1000 years"\n' * 8,
+        37,
+        "simulated time ends with the year 9998",
+    ),
+    "sign-ins too late": (
+        "start = 9998-01-01T00:00:00Z\n"
+        + BATCH
+        + '[[step]]\ndo = "enrol"\ndevice = "blue"\n'
+        + '[[step]]\ndo = "sign-in"\ndevice = "blue"\nevery = "1 week"\nfor = "2 years"',
+        14,
+        "simulated time ends with the year 9998",
+    ),
+    "shipped twice": (
+        BATCH + '[[step]]\ndo = "ship-seeds"\nprefix = "GAHT"\n' * 2,
+        11,
+        "the seeds of 'GAHT' have been shipped already",
+    ),
+    "user with a space": (
+        '[[step]]\ndo = "create-user"\nuser = "bob smith"',
+        4,
+        "user name 'bob smith': ",
+    ),
+    "app with a space": (
+        '[[step]]\ndo = "create-app"\napp = "bob phone"',
+        4,
+        "app name 'bob phone': ",
+    ),
+    "spaces around a name": (BATCH.replace("blue", "blue "), 5, "begins or ends with a space"),
+    "empty name": (BATCH.replace("blue", ""), 5, "1 to 256 printable characters"),
+    "long name": (BATCH.replace("blue", "b" * 257), 5, "1 to 256 printable characters"),
+    "long prefix": (BATCH.replace("GAHT", "G" * 249), 4, "1 to 248"),
+    "device listed twice": (
+        KEY + '[[step]]\ndo = "expect-devices"\ndevices = [\n"key",\n"key"]',
+        9,
+        "'key' is listed twice",
     ),
     "prefix": (BATCH.replace("GAHT", "GA HT"), 4, "no serial number can begin with 'GA HT'"),
     "same token twice": (BATCH.replace('"blue"', '"blue",\n"blue"'), 6, "a token 'blue' already"),
@@ -152,6 +206,32 @@ def test_a_wrong_file_is_told_with_line_and_suggestion(case: str) -> None:
     assert says in message
     assert message.isprintable()
     assert len(message) < 500
+
+
+@pytest.mark.parametrize("title", ["a\\nb", "\\u001b[31mred", "\\u202e"])
+def test_a_title_goes_to_a_terminal_as_it_is(title: str) -> None:
+    with pytest.raises(ScenarioError, match=r"^file\.toml:1: 'title' is one line"):
+        parse(f'title = "{title}"\n{WAIT}', "file.toml")
+
+
+@pytest.mark.parametrize(("prefix", "serial_length"), [("G", 9), ("G" * 248, 256)])
+def test_what_passes_the_check_is_made(prefix: str, serial_length: int) -> None:
+    name = "blue" * 64
+    text = BATCH.replace("GAHT", prefix).replace("blue", name)
+    text += f'[[step]]\ndo = "ship-seeds"\nprefix = "{prefix}"\n'
+    text += f'[[step]]\ndo = "enrol"\ndevice = "{name}"\n'
+    text += f'[[step]]\ndo = "create-app"\napp = "{"a" * 226}"\n'
+    record = run(parse(f'title = "x"\n{text}', "file.toml"))
+    assert record.held
+    assert len(record.devices[0].serial_number) == serial_length
+
+
+@pytest.mark.parametrize("start", ["1970-01-01T00:00:00Z", "9998-12-30T23:59:59Z"])
+def test_a_scenario_plays_to_the_edges_of_time(start: str) -> None:
+    text = f'title = "x"\nstart = {start}\n[policy]\nwindow_steps = 100\n{WAIT}{BATCH}'
+    text += '[[step]]\ndo = "ship-seeds"\nprefix = "GAHT"\n'
+    text += '[[step]]\ndo = "enrol"\ndevice = "blue"\n'
+    assert run(parse(text, "file.toml")).held
 
 
 def test_an_empty_file_is_told_what_it_needs() -> None:

@@ -160,7 +160,7 @@ def test_what_the_verifier_cannot_import_is_told_with_its_line() -> None:
     text = START + '[[step]]\ndo = "ship-seeds"\nprefix = "GAHT"\nformat = "csv"\n'
     from tokenkit.scenario import ScenarioError
 
-    with pytest.raises(ScenarioError, match=r"test\.toml:17: "):
+    with pytest.raises(ScenarioError, match=r"test\.toml:19: "):
         play(text)
 
 

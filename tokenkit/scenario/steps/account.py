@@ -57,8 +57,7 @@ class ExpectDevices(Attempt, frozen=True, kw_only=True):
 
     def check(self, names: Names) -> None:
         names.use("user", self.user, "user")
-        for number, device in enumerate(self.devices):
-            names.use(f"devices.{number}", device, *DEVICES)
+        names.use_each("devices", self.devices, *DEVICES)
 
     def text(self) -> str:
         count = len(self.devices)

@@ -39,6 +39,10 @@ class ChangeBattery(_ClockEvent, frozen=True, kw_only=True):
 
     outage: PositiveDuration
 
+    def check(self, names: Names) -> None:
+        super().check(names)
+        names.wait("outage", self.outage)
+
     def text(self) -> str:
         return f"the battery of {self.device} is changed: {in_words(self.outage)} without power"
 

@@ -82,6 +82,7 @@ class SignIn(_CodeStep, frozen=True, kw_only=True):
             raise WrongNameError(here, f"{here!r} needs {missing!r} beside it")
         if self.every and self.for_ and not 1 <= self.for_ / self.every <= _MOST_SIGN_INS:
             raise WrongNameError("for", f"{self._often()} is not 1 to {_MOST_SIGN_INS} sign-ins")
+        names.wait("for", self.for_ or 0)
 
     def _often(self) -> str:
         often = in_words(self.every or 0)

@@ -19,6 +19,9 @@ class Wait(Step, frozen=True, kw_only=True):
 
     for_: PositiveDuration = msgspec.field(name="for")
 
+    def check(self, names: Names) -> None:
+        names.wait("for", self.for_)
+
     def text(self) -> str:
         words = in_words(self.for_)
         return f"{words} {'passes' if words.startswith('1 ') else 'pass'}"

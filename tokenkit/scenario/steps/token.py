@@ -74,7 +74,7 @@ class ShipSeeds(Step, frozen=True, kw_only=True):
     encrypted: bool = False
 
     def check(self, names: Names) -> None:
-        names.use("prefix", self.prefix, "batch")
+        names.ship("prefix", self.prefix)
         if self.encrypted and self.format == "csv":
             raise WrongNameError("encrypted", 'a CSV file has no encryption; use format = "pskc"')
 
