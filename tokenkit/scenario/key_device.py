@@ -11,7 +11,7 @@ from fido2.client import (
     PinRequiredError,
     UserInteraction,
 )
-from fido2.ctap import CtapError
+from fido2.ctap import CtapDevice, CtapError
 from fido2.ctap2.base import Ctap2
 from fido2.ctap2.pin import ClientPin
 
@@ -89,6 +89,8 @@ class KeyDevice:
         self._clock = clock
         self._origin = origin
         self._person = person
+        self._client: Fido2Client | None = None
+        self._client_for: tuple[str | None, Touching] | None = None
 
     def registered(self, user: str, serial_number: str) -> None:
         """The verifier knows the key as ``serial_number`` of ``user``."""
@@ -104,16 +106,23 @@ class KeyDevice:
         return serial_number in (self.record.serial_number, *self._serial_numbers.values())
 
     def client(self, pin: str | None, touch: Touching) -> Fido2Client:
-        """python-fido2's client for one ceremony; :class:`KeyRefusal` if there is no key."""
+        """python-fido2's client for one ceremony; :class:`KeyRefusal` if there is no key.
+
+        The one before serves again if nothing has changed: making one costs a getInfo.
+        """
         device = self._plugged().device
         self._prepare(touch)
+        if self._client is None or self._client_for != (pin, touch):
+            self._client = self.ask(lambda: self._new_client(device, pin, touch))
+            self._client_for = pin, touch
+        return self._client
+
+    def _new_client(self, device: CtapDevice, pin: str | None, touch: Touching) -> Fido2Client:
         blinks = "" if self.virtual else f"{self.record.name} blinks: {_instruction(touch)}"
-        return self.ask(
-            lambda: Fido2Client(  # asks for getInfo
-                device,
-                client_data_collector=DefaultClientDataCollector(self._origin),
-                user_interaction=_User(pin, self._person.tell, blinks),
-            )
+        return Fido2Client(
+            device,
+            client_data_collector=DefaultClientDataCollector(self._origin),
+            user_interaction=_User(pin, self._person.tell, blinks),
         )
 
     def ask(self, request: Callable[[], Result]) -> Result:
@@ -123,6 +132,7 @@ class KeyDevice:
         except PinRequiredError:
             raise KeyRefusal("pin-required", "the key demands its PIN") from None
         except (ClientError, CtapError) as error:
+            self._client = None  # where getInfo fails, a client takes the key for a U2F one
             cause = error.cause if isinstance(error, ClientError) else error
             outcome = _OUTCOMES.get(cause.code) if isinstance(cause, CtapError) else None
             raise KeyRefusal(outcome or _by_client(error), str(cause or error)) from None
@@ -133,6 +143,7 @@ class KeyDevice:
     def set_pin(self, pin: str) -> None:
         """Give the key its first PIN; :class:`KeyRefusal` if it has one."""
         device = self._plugged().device
+        self._client = None
         try:
             self.ask(lambda: ClientPin(Ctap2(device)).set_pin(pin))
         except ValueError as error:  # python-fido2 does not even send one that is too short
@@ -151,7 +162,7 @@ class KeyDevice:
         if self.open is not None:
             with suppress(*device_errors()):  # it may be gone
                 self.open.close()
-            self.open = None
+            self.open = self._client = None
 
     def plug_in(self) -> None:
         """Give it power and open it again."""

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import fido2.hid
 import pytest
+from fido2.ctap import CtapError
 from fido2.ctap2.base import Ctap2
 from fido2.ctap2.pin import ClientPin
 from fido2.hid.base import CtapHidConnection, HidDescriptor
@@ -39,12 +40,13 @@ OTHER = step("make-key", device="other")
 class Connection(CtapHidConnection):
     """An open hidraw file that is known to its bus while it is open."""
 
-    def __init__(self, key: SecurityKey, opened: list[CtapHidConnection]) -> None:
+    def __init__(self, bus: "Bus", key: SecurityKey) -> None:
         self._inner: CtapHidConnection = connect(key)._connection
-        self._opened = opened
-        opened.append(self)
+        self._opened, self._sent = bus.open, bus.sent
+        bus.open.append(self)
 
     def write_packet(self, data: bytes) -> None:
+        self._sent.append(data)
         self._inner.write_packet(data)
 
     def read_packet(self) -> bytes:
@@ -56,15 +58,16 @@ class Connection(CtapHidConnection):
 
 
 class Bus:
-    """USB: ``open`` holds the connections that nobody has closed yet."""
+    """USB: ``open`` holds the connections that nobody has closed yet, ``sent`` the reports."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.keys: dict[str, SecurityKey] = {}
         self.open: list[CtapHidConnection] = []
+        self.sent: list[bytes] = []
         self._world = World(seed=7)
         monkeypatch.setattr(fido2.hid, "list_descriptors", self._list)
         monkeypatch.setattr(
-            fido2.hid, "open_connection", lambda d: Connection(self.keys[d.path], self.open)
+            fido2.hid, "open_connection", lambda d: Connection(self, self.keys[d.path])
         )
         monkeypatch.setattr(hid, "locked_keys", list)
         monkeypatch.setattr(pcsc, "find", lambda: ([], None))
@@ -73,6 +76,10 @@ class Bus:
         finger = TouchAfter(1)  # time enough to blink
         self.keys[path] = self._world.security_key(name=path, finger=finger)
         return self.keys[path]
+
+    def infos(self) -> int:
+        """How often a key was asked for getInfo."""
+        return sum(report[4] == 0x90 and report[7] == 0x04 for report in self.sent)
 
     def _list(self) -> list[HidDescriptor]:
         return [
@@ -264,3 +271,55 @@ def test_different_keys_play_different_parts(bus: Bus) -> None:
     parts = START + OTHER + OTHER.replace("other", "third") + OTHER.replace("other", "fourth")
     keys = ("hid:/dev/hidraw3", "hid:/dev/hidraw4", SEED, "virtual:reference")
     confirm(bus, *keys, steps=parts)
+
+
+def infos(bus: Bus, steps: str) -> int:
+    """How many getInfos ``steps`` cost beyond those of registering."""
+    counts = []
+    for each in (START, START + steps):
+        bus.sent.clear()
+        assert play(each, "auto").held
+        counts.append(bus.infos())
+    return counts[1] - counts[0]
+
+
+def test_one_client_makes_all_the_attempts_of_a_step(bus: Bus) -> None:
+    bus.add()
+    later = {"touch": "5 s"}  # not the client of registering
+    once = infos(bus, step("assert", **later))
+    assert infos(bus, step("assert", times=10, **later)) == 10 * (once - 1) + 1
+
+
+def test_a_new_client_where_something_changed(bus: Bus) -> None:
+    bus.add()
+    once = infos(bus, step("assert", touch="5 s"))
+    both = step("assert", touch="5 s") + step("assert", touch="6 s")
+    assert infos(bus, both) == 2 * once
+    virtual = play(
+        START
+        + step("assert", touch="unplug", times=2, expect="unplugged")
+        + step("plug-in")
+        + step("assert", touch="unplug", expect="unplugged")
+        + step("plug-in")
+        + step("assert", times=2)
+        + step("power-cycle")
+        + step("assert", times=2)
+    )
+    assert virtual.held
+
+
+def test_a_client_that_took_the_key_for_an_old_one_is_not_kept(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """python-fido2 falls back to U2F where getInfo fails: for one attempt, not for all."""
+    bus.add()
+    real, failures = Ctap2.get_info, [CtapError(CtapError.ERR.OTHER)]
+
+    def get_info(ctap: Ctap2) -> object:
+        if failures:
+            raise failures.pop()
+        return real(ctap)
+
+    person = Helper(lambda text: monkeypatch.setattr(Ctap2, "get_info", get_info))
+    record = play(START + step("assert", touch="5 s", times=3), "auto", person=person)
+    assert dict(record.steps[-1].outcomes) == {"not-registered": 1, "accepted": 2}
