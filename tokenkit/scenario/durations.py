@@ -102,7 +102,8 @@ def in_words(seconds: float) -> str:
     ('24 months', '90 s', '27.8 h')
     """
     size = abs(seconds)
-    units = [("month", YEAR_S / 12), ("day", DAY_S), ("h", 3600.0), ("min", 60.0), ("s", 1.0)]
+    units = [("month", YEAR_S / 12), ("day", DAY_S)]
+    units += [(name, _UNITS[name]) for name in ("h", "min", "s", "ms")]
     fits = (
         (name, size / unit)
         for name, unit in units

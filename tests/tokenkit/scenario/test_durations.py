@@ -43,7 +43,7 @@ def test_any_text_is_a_duration_or_a_value_error(text: str) -> None:
     assert abs(seconds) <= 1000 * UNITS["years"]
 
 
-@given(st.integers(1, 500), st.sampled_from(["month", "day", "h", "min", "s"]))
+@given(st.integers(1, 500), st.sampled_from(["month", "day", "h", "min", "s", "ms"]))
 def test_words_can_be_read_back(number: int, unit: str) -> None:
     seconds = Duration.of(f"{number} {unit}")
     # in larger units there are two digits after the point
@@ -88,7 +88,14 @@ def test_a_positive_duration_is_longer_than_nothing(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(63_113_904, "24 months"), (90, "90 s"), (86_400, "1 day"), (5400, "90 min"), (0, "0 s")],
+    [
+        (63_113_904, "24 months"),
+        (90, "90 s"),
+        (86_400, "1 day"),
+        (5400, "90 min"),
+        (0, "0 s"),
+        (0.001, "1 ms"),
+    ],
 )
 def test_words(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
