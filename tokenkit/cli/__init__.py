@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tokenkit import __version__
+from tokenkit.cli.output import complain, drop_output, mend_output
 from tokenkit.errors import TokenkitError
 
 # name: (module, one line for --help, so that help needs no import)
@@ -16,6 +17,9 @@ COMMANDS = {
     "run": ("tokenkit.cli.run", "Run scenarios against devices and the verifier."),
     "completion": ("tokenkit.cli.completion", "Print shell completion for bash, zsh or fish."),
 }
+# as shells count a program that ended by SIGINT or SIGPIPE
+_INTERRUPTED = 130
+_NO_READER = 141
 
 
 class _Lazy(click.Group):
@@ -32,20 +36,38 @@ class _Lazy(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        # click would make 1 of these, which here means that an expectation failed
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, EOFError, click.Abort):
+            complain("interrupted")
+            ctx.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            # whoever read the output has seen enough
+            drop_output()
+            ctx.exit(_NO_READER)
+
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tokenkit")
 def root() -> None:
     """Drifting TOTP tokens, CTAP2 security keys and an MFA verifier, made of software.
 
-    Exit status: 0 all held, 1 an expectation failed, 2 wrong usage or bad input.
+    Exit status: 0 all held, 1 an expectation failed, 2 wrong usage, bad input or a full disk, 130
+    interrupted by Ctrl-C.
     """
 
 
 def main(args: list[str] | None = None) -> Any:
-    """Entry point: a TokenkitError is one line on standard error and exit status 2."""
+    """Entry point: what a user can mend is one line on standard error and exit status 2."""
+    mend_output()
     try:
         return root.main(args, prog_name="tokenkit")
     except TokenkitError as error:
-        click.echo(f"tokenkit: {error}", err=True)
-        sys.exit(2)
+        complain(str(error))
+    except OSError as error:
+        # commands name the devices that fail: only standard output has no name
+        complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        drop_output()
+    sys.exit(2)

@@ -3,6 +3,8 @@
 import click
 from click.shell_completion import get_completion_class
 
+from tokenkit.cli.output import echo
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -18,4 +20,4 @@ def command(shell: str) -> None:
 
     completion = get_completion_class(shell)
     assert completion is not None
-    click.echo(completion(root, {}, "tokenkit", "_TOKENKIT_COMPLETE").source())
+    echo(completion(root, {}, "tokenkit", "_TOKENKIT_COMPLETE").source())

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenkit.cli.output import console, print_json, table
+from tokenkit.cli.output import complain, console, echo, print_json, table
 
 if TYPE_CHECKING:
     from tokenkit.keys import FoundKey
@@ -38,7 +38,7 @@ def list_keys(as_json: bool) -> None:
 
     keys, notes = survey()
     for note in notes:
-        click.echo(f"tokenkit: {note}", err=True)
+        complain(note)
     if as_json:
         from dataclasses import asdict
 
@@ -46,12 +46,12 @@ def list_keys(as_json: bool) -> None:
     elif keys:
         _print_keys(keys)
     else:
-        click.echo("no security key is plugged in")
+        echo("no security key is plugged in")
     if not as_json:
         from tokenkit.virtual import profile_names
 
         names = "  ".join(f"virtual:{name}" for name in profile_names())
-        click.echo(f"made of software: {names}")
+        echo(f"made of software: {names}")
 
 
 @command.command()
@@ -99,7 +99,7 @@ def ping_key(ctx: click.Context, selector: str, count: int, size: int, as_json: 
         try:
             result = ping(key, count, size)
         except EchoError as error:
-            click.echo(f"tokenkit: {error}", err=True)
+            complain(str(error))
             ctx.exit(1)
     if as_json:
         from dataclasses import asdict
@@ -114,7 +114,7 @@ def ping_key(ctx: click.Context, selector: str, count: int, size: int, as_json: 
             ("max", result.max_s),
         )
     )
-    click.echo(f"{key}\n{count} × {size} bytes came back the same: {times}")
+    echo(f"{key}\n{count} × {size} bytes came back the same: {times}")
 
 
 @command.command("wink")
@@ -125,7 +125,7 @@ def wink_key(selector: str) -> None:
 
     with open_key(selector) as key:
         wink(key)
-    click.echo(f"winked: {key}")
+    echo(f"winked: {key}")
 
 
 def _print_keys(keys: "list[FoundKey]") -> None:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import click
 
+from tokenkit.cli.output import console, echo, print_json_text
+from tokenkit.cli.types import Directory
+
 
 @click.command("run")
 @click.argument("files", nargs=-1, metavar="FILE…")
@@ -12,7 +15,7 @@ import click
 )
 @click.option(
     "--report",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Directory(),
     metavar="DIR",
     help="Write index.html, report.json and junit.xml into DIR.",
 )
@@ -47,13 +50,17 @@ def command(
 ) -> None:
     """Run scenarios: TOML files, or the names of shipped ones.
 
-    All files are checked before any is run. Exit status 1 if an expectation failed.
+    All files are checked before any is run. Exit status 1 if an expectation failed. If the run is
+    cut short by Ctrl-C, status 130, or an error, the report holds the scenarios that were finished.
     """
     if list_shipped:
         _list()
         return
     if not files:
         raise click.UsageError("name a scenario file, or a shipped scenario: see --list")
+
+    if (yes or serials) and not selectors:
+        raise click.UsageError("--yes and --serial are about a physical key: name it with --key")
 
     from tokenkit.scenario import RunRecord, load, run
     from tokenkit.scenario.physical import confirm_keys
@@ -66,17 +73,19 @@ def command(
         check_reports(report)
     confirm_keys(selectors, scenarios, yes, serials)
     record = RunRecord(seed)
-    with Watch(quiet=as_json) as watch:
-        for scenario in scenarios:
-            watch.begin(scenario)
-            made = run(scenario, seed, keys=selectors, progress=watch.progress)
-            record.scenarios.append(made)
-            watch.end(made)
+    try:
+        with Watch(console(), quiet=as_json) as watch:
+            for scenario in scenarios:
+                made = run(scenario, seed, keys=selectors, progress=watch.progress)
+                record.scenarios.append(made)
+                watch.end(made)
+    finally:
+        if report is not None and record.scenarios:
+            unfinished = [scenario.name for scenario in scenarios[len(record.scenarios) :]]
+            path = write_reports(record, report, unfinished)
+            echo(f"report: {click.format_filename(path)}", err=as_json)
     if as_json:
-        click.echo(json_report(record), nl=False)
-    if report is not None:
-        path = write_reports(record, report)
-        click.echo(f"report: {path}", err=as_json)
+        print_json_text(json_report(record))
     ctx.exit(0 if record.held else 1)
 
 
@@ -84,4 +93,4 @@ def _list() -> None:
     from tokenkit.scenario import load, shipped
 
     for name in shipped():
-        click.echo(f"{name:20}{load(name).scenario.title}")
+        echo(f"{name:20}{load(name).scenario.title}")

@@ -90,6 +90,11 @@ def test_a_wrong_file_is_one_line_and_nothing_is_run(run: Run) -> None:
         (("security-keys",), "did you mean the shipped scenario security-key?"),
         ((".",), "folder"),
         (("security-key", "--report", "file"), "file"),
+        (("security-key", "--report", ""), "name a directory"),
+        (("security-key", "--report", "taken"), "taken/index.html"),
+        (("security-key", "--yes"), "--key"),
+        (("security-key", "--serial", "1"), "--key"),
+        (("security-key", "--report", "new", "--key", "virtual:refrence"), "reference?"),
         (("security-key", "--seed", "x"), "--seed"),
         (("security-key", "--key", "virtual:refrence"), "did you mean reference?"),
         (("hardware-token", "--key", "virtual:reference"), "no security key appears"),
@@ -97,8 +102,10 @@ def test_a_wrong_file_is_one_line_and_nothing_is_run(run: Run) -> None:
 )
 def test_wrong_usage_is_status_2(run: Run, arguments: tuple[str, ...], says: str) -> None:
     write("file", "")
+    Path("taken/index.html").mkdir(parents=True)
     status, out, err = run(*arguments)
     assert (status, out) == (2, "")
+    assert {str(path) for path in Path().rglob("*")} == {"file", "taken", "taken/index.html"}
     assert says in err
     assert "Traceback" not in err
 
@@ -122,6 +129,13 @@ def test_the_report_ends_with_its_path(run: Run) -> None:
     status, out, err = run("mine.toml", "--report", "out", "--json")
     assert out == Path("out/report.json").read_text("utf-8")
     assert err.splitlines()[-1] == "report: out/index.html"
+
+
+def test_a_file_whose_name_is_no_unicode(run: Run) -> None:
+    name = write(os.fsdecode(b"mine\xff.toml"), GOOD)
+    status, out, err = run(name, "--report", os.fsdecode(b"out\xff"), "--json")
+    assert (status, json.loads(out)["scenarios"][0]["file"]) == (0, "mine?.toml")
+    assert err.splitlines()[-1] == "report: out\N{REPLACEMENT CHARACTER}/index.html"
 
 
 def test_another_seed_is_another_run(run: Run) -> None:

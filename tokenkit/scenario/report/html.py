@@ -1,5 +1,6 @@
 """The run as one HTML page that needs nothing else: no script, no font, no network."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,8 +20,8 @@ def check_installed() -> None:
         raise MissingExtraError("an HTML report", "report")
 
 
-def html_report(run: RunRecord) -> str:
-    """The page as text."""
+def html_report(run: RunRecord, unfinished: Sequence[str] = ()) -> str:
+    """The page as text; it says so if scenarios are ``unfinished``."""
     check_installed()
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -34,7 +35,7 @@ def html_report(run: RunRecord) -> str:
     environment.filters.update(date=date_text, outcomes=outcomes_text)
     template = environment.get_template("template.html.j2")
     scenarios = [_scenario(number, each) for number, each in enumerate(run.scenarios, 1)]
-    return template.render(run=run, scenarios=scenarios, version=__version__)
+    return template.render(run=run, scenarios=scenarios, unfinished=unfinished, version=__version__)
 
 
 def _scenario(number: int, scenario: ScenarioRecord) -> dict[str, Any]:

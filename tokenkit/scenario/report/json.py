@@ -1,6 +1,7 @@
 """The run as JSON, for programs."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -8,11 +9,15 @@ import msgspec
 from tokenkit.scenario.record import RunRecord, ScenarioRecord
 
 
-def json_report(run: RunRecord) -> str:
-    """All of ``run``; times in seconds since the Unix epoch, UTC, to the millisecond."""
+def json_report(run: RunRecord, unfinished: Sequence[str] = ()) -> str:
+    """All of ``run``, held only if nothing is ``unfinished``.
+
+    Times are in seconds since the Unix epoch, UTC, to the millisecond.
+    """
     report = {
         "seed": run.seed,
-        "held": run.held,
+        "held": run.held and not unfinished,
+        "unfinished": list(unfinished),
         "scenarios": [_scenario(scenario) for scenario in run.scenarios],
     }
     return json.dumps(_rounded(report), indent=1, ensure_ascii=False) + "\n"

@@ -1,6 +1,7 @@
 """The run as JUnit XML, for CI: a suite a scenario, a case a step."""
 
 import re
+from collections.abc import Sequence
 from itertools import count
 from xml.etree import ElementTree
 
@@ -10,11 +11,16 @@ from tokenkit.scenario.report.words import outcomes_text
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit_report(run: RunRecord) -> str:
-    """An XML document; without times, which would differ between runs."""
+def junit_report(run: RunRecord, unfinished: Sequence[str] = ()) -> str:
+    """An XML document; without times, which would differ between runs.
+
+    Each scenario that is ``unfinished`` is an error.
+    """
     root = ElementTree.Element("testsuites", name="tokenkit run")
-    for name, scenario in zip(_names(run), run.scenarios, strict=True):
-        root.append(_suite(name, scenario))
+    names = _different([*(scenario.name for scenario in run.scenarios), *unfinished])
+    made = len(run.scenarios)
+    root.extend(map(_suite, names[:made], run.scenarios))
+    root.extend(map(_unfinished, names[made:]))
     for total in ("tests", "failures", "errors", "skipped"):
         root.set(total, str(sum(int(suite.get(total, "0")) for suite in root)))
     ElementTree.indent(root)
@@ -22,15 +28,23 @@ def junit_report(run: RunRecord) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
-def _names(run: RunRecord) -> list[str]:
+def _different(names: list[str]) -> list[str]:
     """A name for each suite: a CI server takes those of one name for one."""
-    given = {scenario.name for scenario in run.scenarios}
-    names: list[str] = []
-    for scenario in run.scenarios:
-        others = (f"{scenario.name}-{number}" for number in count(2))
-        free = (name for name in others if name not in given and name not in names)
-        names.append(next(free) if scenario.name in names else scenario.name)
-    return names
+    made: list[str] = []
+    for name in names:
+        others = (f"{name}-{number}" for number in count(2))
+        free = (other for other in others if other not in names and other not in made)
+        made.append(next(free) if name in made else name)
+    return made
+
+
+def _unfinished(name: str) -> ElementTree.Element:
+    suite = ElementTree.Element(
+        "testsuite", name=name, tests="1", failures="0", errors="1", skipped="0"
+    )
+    case = ElementTree.SubElement(suite, "testcase", classname=f"tokenkit.{name}", name="run")
+    ElementTree.SubElement(case, "error", message="the run was cut short")
+    return suite
 
 
 def _suite(name: str, scenario: ScenarioRecord) -> ElementTree.Element:

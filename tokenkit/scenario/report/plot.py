@@ -1,6 +1,7 @@
 """The plot of one token: its clock error against the verifier's window, as inline SVG."""
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -136,8 +137,14 @@ def _draw_window(axes: Axes, device: DeviceRecord, end_s: float) -> None:
     """
     if not device.windows:
         return
-    dates = _dates([window.from_s for window in device.windows] + [end_s])
-    offsets = [window.offset_steps for window in device.windows]
+    dates, offsets = [], []
+    for window in device.windows:
+        dates.append(_date(window.from_s))
+        offsets.append(float(window.offset_steps))
+        if window.until_s is not None:  # a gap
+            dates.append(_date(window.until_s))
+            offsets.append(math.nan)
+    dates.append(_date(end_s))
     offsets.append(offsets[-1])
     for extra, colour, layer in ((1, "edge", 1.0), (0, "window", 1.1)):
         half = device.window_steps + extra

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from tokenkit.keys.errors import printable
 from tokenkit.scenario.record import ScenarioRecord, StepRecord
 
 
@@ -28,3 +29,8 @@ def tally(scenario: ScenarioRecord) -> str:
     if skipped:
         parts.append(f"{skipped} step{'s' if skipped > 1 else ''} skipped")
     return ", ".join(parts)
+
+
+def on_one_line(text: str) -> str:
+    """``text`` from a file or a device without what could drive a terminal."""
+    return printable(" ".join(text.splitlines()))
