@@ -1,6 +1,7 @@
 """``tokenkit otp``: make, show, watch."""
 
 import base64
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenkit.cli.output import console, print_json, table
+from tokenkit.cli.output import console, echo, print_json, table
+from tokenkit.cli.types import Directory
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
@@ -19,7 +21,14 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
 
 
 def _in_directory(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    return value / "batch.json" if value.is_dir() else value
+    if not value.is_dir():
+        return value
+    if not (batch_file := value / "batch.json").exists():
+        raise click.BadParameter(
+            f"there is no batch.json in {value}: "
+            f"tokenkit otp make PREFIX --out {shlex.quote(str(value))} writes it"
+        )
+    return batch_file
 
 
 _batch = click.argument(
@@ -103,10 +112,9 @@ def _svg(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path
 @click.option("--digits", default=6, type=click.IntRange(6, 8), show_default=True)
 @click.option(
     "--period",
-    default="30",
     type=click.Choice(["30", "60"]),
-    show_default=True,
-    help="Time step in seconds.",
+    show_default="30",
+    help="Time step of TOTP in seconds.",
 )
 @click.option(
     "--grade",
@@ -120,7 +128,7 @@ def _svg(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Directory(),
     help="Directory for the three files.",
 )
 @click.option(
@@ -136,7 +144,7 @@ def make(
     kind: str,
     algorithm: str,
     digits: int,
-    period: str,
+    period: str | None,
     grade: str,
     seed: str | None,
     out: Path,
@@ -149,6 +157,9 @@ def make(
     All files are readable by you only; batch.json and seeds.csv hold the secret keys in the
     clear. Nothing is overwritten.
     """
+    if period is not None and kind == "HOTP":
+        raise click.UsageError("--period is the time step of TOTP: an HOTP token counts presses")
+
     from tokenkit.virtual import SystemClock, World, ship_batch
 
     with _plain_errors():
@@ -158,7 +169,7 @@ def make(
             kind=kind,
             algorithm=algorithm,
             digits=digits,
-            period_s=int(period),
+            period_s=int(period or 30),
             grade=grade,
         )
         paths = ship_batch(batch, out, pskc_key)
@@ -172,7 +183,7 @@ def make(
         listing.add_row(*map(str, row.values()))
     console().print(listing)
     for path in paths.values():
-        click.echo(f"wrote {click.format_filename(path)}")
+        echo(f"wrote {click.format_filename(path)}")
 
 
 def _row(spec: "TokenSpec", show_seed: bool) -> dict[str, Any]:
@@ -237,7 +248,7 @@ def show(
                 "serial_number": serial_number,
                 "kind": str(token.spec.kind),
                 "true_time": _iso(now_s),
-                "clock_error_s": round(error_s, 6),
+                "clock_error_s": _rounded(error_s, 6),
                 "lit": display.lit,
                 "code": display.digits or None,
                 "bars": display.bars,
@@ -245,8 +256,8 @@ def show(
             }
         )
         return
-    click.echo(_picture(token, display, now_s))
-    click.echo(f"code {display.digits}" if display.lit else "dark: the battery is empty")
+    echo(_picture(token, display, now_s))
+    echo(f"code {display.digits}" if display.lit else "dark: the battery is empty")
 
 
 @command.command()
@@ -269,7 +280,7 @@ def watch(clock: "Clock | None", batch_file: Path, serial_number: str, for_s: fl
         start_s = clock.now()
         display = token.press()
         with suppress(KeyboardInterrupt):
-            click.echo(_picture(token, display, start_s))
+            echo(_picture(token, display, start_s))
             second = 1
             while for_s is None or second <= for_s:
                 clock.wait_until(start_s + second)
@@ -277,8 +288,8 @@ def watch(clock: "Clock | None", batch_file: Path, serial_number: str, for_s: fl
                 if not display.lit and token.spec.kind is TokenKind.TOTP:
                     display = token.press()
                 # up to the first of the picture's lines, and clear; click leaves it out of a pipe
-                click.echo("\x1b[5A\x1b[J", nl=False)
-                click.echo(_picture(token, display, clock.now()))
+                echo("\x1b[5A\x1b[J", nl=False)
+                echo(_picture(token, display, clock.now()))
                 second += 1
 
 
@@ -301,10 +312,14 @@ def _token(batch_file: Path, serial_number: str, clock: "Clock") -> "Iterator[Ha
 
 def _picture(token: "HardwareToken", display: "Display", true_s: float) -> str:
     """Five lines."""
-    error_s = token.token_clock.error_s(true_s)
+    error_s = _rounded(token.token_clock.error_s(true_s), 3)
     return (
         f"{display.text()}\n\n{token.serial_number}  {_iso(true_s)}  clock error {error_s:+.3f} s"
     )
+
+
+def _rounded(error_s: float, digits: int) -> float:
+    return round(error_s, digits) + 0.0  # -0.0 becomes 0.0
 
 
 def _iso(true_s: float) -> str:
@@ -313,7 +328,7 @@ def _iso(true_s: float) -> str:
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn what the device side and the operating system refuse into one line."""
+    """Turn what the device side refuses into one line."""
     from tokenkit.virtual import FlashError
 
     try:
@@ -322,10 +337,5 @@ def _plain_errors() -> Iterator[None]:
         raise TokenkitError(
             f"{error.filename} is there already and is not overwritten: choose another directory"
         ) from error
-    except BrokenPipeError:
-        raise  # whoever read the output has seen enough: click's to handle
-    except OSError as error:
-        where = error.filename or "standard output"  # which has no name
-        raise TokenkitError(f"{where}: {error.strerror}") from error
     except (FlashError, ValueError) as error:
         raise TokenkitError(str(error)) from error

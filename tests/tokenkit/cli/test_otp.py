@@ -18,7 +18,7 @@ import pytest
 from pskc import PSKC
 
 from tokenkit.cli import main, root
-from tokenkit.virtual import SimulatedClock
+from tokenkit.virtual import SimulatedClock, TokenClock
 
 NOW_S = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 KEY = "000102030405060708090a0b0c0d0e0f"
@@ -196,6 +196,7 @@ class TestMake:
             (["TK", "--digits", "9"], "9 is not in the range"),
             (["TK", "--period", "45"], "'45' is not one of"),
             (["TK", "--algorithm", "MD5"], "'MD5' is not one of"),
+            (["TK", "--kind", "HOTP", "--period", "60"], "--period is the time step of TOTP"),
             (["TK", "--kind", "OCRA"], "'OCRA' is not one of"),
             (["TK", "--grade", "quartz"], "there are token, 20ppm, 50ppm, perfect"),
             (["TK", "--seed", "\udcff"], "is not UTF-8"),
@@ -230,6 +231,7 @@ class TestMake:
         Path("file").write_text("mine")
         for args, advice in (
             ([], "Missing option '--out'"),
+            (["--out", ""], "name a directory"),
             (["--out", "file"], "is a file"),
             (["--out", "file/box"], "file is there already"),
         ):
@@ -288,6 +290,13 @@ class TestShow:
         assert shown["code"] == pyotp.HOTP(seeds()["TK-DRIFT00000001"]).at(int(token_s // 30))
         assert f"clock error {shown['clock_error_s']:+.3f} s" in run(*args)[1]
 
+    def test_no_error_has_no_sign(
+        self, run: Run, totp: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(TokenClock, "error_s", lambda *args: -1e-9)
+        assert "clock error +0.000 s" in run("show", "box", totp)[1]
+        assert '"clock_error_s": 0.0,' in run("show", "box", totp, "--json")[1]
+
     @pytest.mark.parametrize("at", ["2040-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
     def test_an_empty_battery_is_said(self, run: Run, totp: str, at: str) -> None:
         status, out, _ = run("show", "box/batch.json", totp, "--at", at)
@@ -329,7 +338,7 @@ class TestShow:
         [
             (["missing.json", "A"], "'missing.json' does not exist"),
             (["box", "A"], "no token 'A' in this batch"),
-            (["void", "A"], "void/batch.json: No such file or directory"),
+            (["void", "A"], "no batch.json in void: tokenkit otp make PREFIX --out void writes it"),
             (["box/seeds.csv", "A"], "box/seeds.csv: not a batch file"),
             (["box/seeds.pskcxml", "A"], "box/seeds.pskcxml: not a batch file"),
             (["box/cut.json", "A"], "box/cut.json: not a batch file"),
