@@ -21,10 +21,14 @@ class Attempted:
 
 @dataclass
 class Window:
-    """From ``from_s`` on the verifier looks around this learned offset, in time steps."""
+    """From ``from_s`` on the verifier looks around this learned offset, in time steps.
+
+    Until the next window, or until ``until_s``, when the device was removed from its account.
+    """
 
     from_s: float
     offset_steps: int
+    until_s: float | None = None
 
 
 @dataclass
@@ -55,8 +59,14 @@ class DeviceRecord:
 
     def learned(self, at_s: float, offset_steps: int) -> None:
         """The verifier's offset as of ``at_s``."""
-        if not self.windows or self.windows[-1].offset_steps != offset_steps:
+        last = self.windows[-1] if self.windows else None
+        if last is None or last.until_s is not None or last.offset_steps != offset_steps:
             self.windows.append(Window(at_s, offset_steps))
+
+    def removed(self, at_s: float) -> None:
+        """The verifier takes no code of it any more."""
+        if self.windows:
+            self.windows[-1].until_s = at_s
 
 
 @dataclass

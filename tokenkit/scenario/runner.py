@@ -9,7 +9,6 @@ from tokenkit.scenario.person import Person
 from tokenkit.scenario.record import ScenarioRecord, StepRecord
 from tokenkit.scenario.stage import Progress, Stage
 from tokenkit.scenario.steps.base import Attempt, Step
-from tokenkit.virtual import START_S
 
 
 def run(
@@ -27,9 +26,8 @@ def run(
     made at all.
     """
     scenario = loaded.scenario
-    start_s = scenario.start.timestamp() if scenario.start else START_S
     record = ScenarioRecord(
-        loaded.name, loaded.path.name, scenario.title, scenario.summary, seed, start_s
+        loaded.name, loaded.path.name, scenario.title, scenario.summary, seed, scenario.start_s
     )
     with Stage(record, scenario.policy, keys, person or Person(), progress) as stage:
         for number, step in enumerate(scenario.step):

@@ -9,7 +9,7 @@ from tokenkit.scenario.outcomes import SkippedError, outcome_of
 from tokenkit.scenario.person import Person
 from tokenkit.scenario.record import ACCEPTED, ScenarioRecord, StepRecord
 from tokenkit.scenario.schema import Policy
-from tokenkit.verifier import AuthenticatorApp, TotpPolicy, Verifier, VerifierError
+from tokenkit.verifier import AuthenticatorApp, Verifier, VerifierError
 from tokenkit.virtual import Batch, SimulatedClock, World
 
 # text of the step under way, attempts made, attempts in all
@@ -35,7 +35,7 @@ class Stage:
         assert isinstance(self.world.clock, SimulatedClock)
         self.clock = self.world.clock
         random_bytes = self.world.child_entropy("verifier").bytes
-        self.totp_policy = _totp_policy(policy)
+        self.totp_policy = policy.totp()
         self.verifier = Verifier(
             now=self.clock.now,
             random_bytes=random_bytes,
@@ -138,13 +138,3 @@ class Stage:
             if device.has_serial_number(serial_number):
                 return name
         return serial_number
-
-
-def _totp_policy(policy: Policy) -> TotpPolicy:
-    """The verifier's own policy where the scenario says nothing."""
-    said: dict[str, Any] = {
-        "window_steps": policy.window_steps,
-        "resync_range_s": policy.resync_range,
-        "enrol_range_s": policy.enrol_range,
-    }
-    return TotpPolicy(**{name: value for name, value in said.items() if value is not None})

@@ -132,6 +132,21 @@ def test_two_phones_that_scanned_one_picture_are_one_device() -> None:
     assert record.steps[-1].notes == ["two of these names are one device to the verifier"]
 
 
+def test_there_is_no_window_while_a_device_is_removed() -> None:
+    record = play(
+        TOKEN
+        + step("enrol")
+        + wait("1 h")
+        + step("remove")
+        + wait("1 h")
+        + step("enrol")
+        + wait("1 h")
+    )
+    first, second = record.devices[0].windows
+    assert first.until_s == record.steps[4].end_s
+    assert (second.from_s, second.until_s) == (record.steps[6].end_s, None)
+
+
 def test_a_replay_of_nothing_fails() -> None:
     refused = step("step-clock", by="3 days") + step("enrol", expect="not-consecutive")
     record = play(TOKEN + refused + step("replay"))

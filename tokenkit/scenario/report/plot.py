@@ -142,8 +142,8 @@ def _draw_window(axes: Axes, device: DeviceRecord, end_s: float) -> None:
         dates.append(_date(window.from_s))
         offsets.append(float(window.offset_steps))
         if window.until_s is not None:  # a gap
-            dates.append(_date(window.until_s))
-            offsets.append(math.nan)
+            dates += [_date(window.until_s)] * 2
+            offsets += [offsets[-1], math.nan]
     dates.append(_date(end_s))
     offsets.append(offsets[-1])
     for extra, colour, layer in ((1, "edge", 1.0), (0, "window", 1.1)):

@@ -46,7 +46,11 @@ class Remove(Attempt, frozen=True, kw_only=True):
     def run(self, stage: "Stage") -> Iterator[str]:
         device = stage.device(self.device)
         user = self.user or device.owner
-        yield stage.ask(lambda: stage.verifier.deactivate(user, device.serial_number_of(user)))
+        serial_number = device.serial_number_of(user)
+        outcome = stage.ask(lambda: stage.verifier.deactivate(user, serial_number))
+        if outcome == ACCEPTED:
+            device.record.removed(stage.now())
+        yield outcome
 
 
 class ExpectDevices(Attempt, frozen=True, kw_only=True):

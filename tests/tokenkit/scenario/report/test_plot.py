@@ -95,3 +95,11 @@ def test_a_clock_that_is_years_off_leaves_the_picture(sign: int) -> None:
 def test_minutes_off_are_shown_whole() -> None:
     late = Attempted(START_S + 50 * DAY_S, "sign-in", "out-of-window", -300.0)
     assert not leaves_picture(device(late, error_s=-300.0))
+
+
+def test_there_is_a_gap_while_a_device_is_removed() -> None:
+    held, removed = device(), device()
+    removed.removed(START_S + 30 * DAY_S)
+    removed.learned(START_S + 60 * DAY_S, 0)
+    assert picture(held).count("fill: var(--window)") == 1
+    assert picture(removed).count("fill: var(--window)") == 2
