@@ -81,7 +81,7 @@ _UNITS = (("days", 86_400), ("h", 3600), ("min", 60))
 _MOST_NAMED = 8
 _MOST_LARGE = 40
 # a clock error is shown up to that many times the height of all windows away from them
-_FAR = 4
+_FAR = 6
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
