@@ -14,6 +14,7 @@ from fido2.client import (
 from fido2.ctap import CtapDevice, CtapError
 from fido2.ctap2.base import Ctap2
 from fido2.ctap2.pin import ClientPin
+from fido2.hid import ConnectionFailure
 
 from tokenkit.keys import OpenKey, open_key
 from tokenkit.keys.errors import device_errors, gone_errors
@@ -136,6 +137,8 @@ class KeyDevice:
             cause = error.cause if isinstance(error, ClientError) else error
             outcome = _OUTCOMES.get(cause.code) if isinstance(cause, CtapError) else None
             raise KeyRefusal(outcome or _by_client(error), str(cause or error)) from None
+        except ConnectionFailure as error:  # such as when another program speaks to the key, too
+            raise KeyRefusal("key-error", str(error) or "the wire gave no sense") from None
         except gone_errors() as error:
             self._lost()
             raise KeyRefusal("unplugged", str(error)) from None

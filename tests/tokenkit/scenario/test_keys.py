@@ -1,8 +1,10 @@
 """Security keys in scenarios: fingers, PINs, plugs, clones; virtual ones and physical ones."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from fido2.hid import CTAPHID, ConnectionFailure, CtapHidDevice
 
 from tokenkit.errors import TokenkitError
 from tokenkit.keys import OpenKey, RefusedError
@@ -224,3 +226,18 @@ def test_a_key_with_a_pin_is_not_given_another(monkeypatch: pytest.MonkeyPatch) 
     Physical(monkeypatch, pin="4321")
     with pytest.raises(TokenkitError, match="use a key without one"):
         confirm_keys(["hid:a", "hid:b"], [load("security-key")], True, ["4711"])
+
+
+def test_a_wire_that_makes_no_sense_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = CtapHidDevice.call
+
+    def garbled(self: CtapHidDevice, command: int, *args: Any, **options: Any) -> bytes:
+        if command == CTAPHID.CBOR:
+            raise ConnectionFailure("Wrong channel")
+        return real(self, command, *args, **options)
+
+    monkeypatch.setattr(CtapHidDevice, "call", garbled)
+    text = '[[step]]\ndo = "make-key"\ndevice = "key"\n' + step("register", expect="key-error")
+    record = play(text)
+    assert record.held
+    assert record.steps[-1].notes == ["Wrong channel"]
