@@ -121,11 +121,19 @@ def _is_whole(number: float) -> bool:
 
 
 def clock_text(offset_s: float) -> str:
-    """A clock error for people, always signed: ``+12.3 s``, ``-4 min 31 s``."""
+    """A clock error for people, always signed: ``+12.3 s``, ``-4 min 31 s``, ``+3 days 2 h``."""
     if abs(offset_s) < 0.05:
         return "0 s"
     sign = "-" if offset_s < 0 else "+"
     if abs(offset_s) < 100:
         return f"{sign}{abs(offset_s):.1f} s"
-    minutes, seconds = divmod(round(abs(offset_s)), 60)
-    return f"{sign}{minutes} min" + (f" {seconds} s" if seconds else "")
+    whole_s = round(abs(offset_s))
+    for large_s, large, small_s, small in (
+        (86_400, "days", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole_s >= 2 * large_s or large_s == 60:
+            break
+    count, rest = divmod(round(whole_s / small_s), large_s // small_s)
+    return f"{sign}{count} {large}" + (f" {rest} {small}" if rest else "")

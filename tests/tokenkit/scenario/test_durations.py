@@ -103,7 +103,17 @@ def test_words(seconds: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.01, "0 s"), (12.34, "+12.3 s"), (-99.0, "-99.0 s"), (180, "+3 min"), (-312, "-5 min 12 s")],
+    [
+        (0.01, "0 s"),
+        (12.34, "+12.3 s"),
+        (-99.0, "-99.0 s"),
+        (180, "+3 min"),
+        (-312, "-5 min 12 s"),
+        (7199, "+119 min 59 s"),
+        (-7260, "-2 h 1 min"),
+        (172_799, "+48 h"),
+        (180_000, "+2 days 2 h"),
+    ],
 )
 def test_clock_errors_are_signed(seconds: float, text: str) -> None:
     assert clock_text(seconds) == text
