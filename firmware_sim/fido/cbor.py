@@ -7,6 +7,7 @@ and more than four levels of nesting have no place in CTAP2.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 MAX_DEPTH = 4
@@ -78,10 +79,15 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     last_major, last = -1, b""
     for _ in range(argument):
         start = at
-        key_major = data[at] >> 5
-        key, at = _item(data, at, depth)
-        if key_major > 3:
+        first = data[at]
+        key_major = first >> 5
+        if first < 24:
+            key = first
+            at += 1
+        elif key_major > 3:
             raise CborError("a map key must be a number or a string")
+        else:
+            key, at = _item(data, at, depth)
         raw = data[start:at]
         # keys ascend by major type, then length, then bytes
         if key_major == last_major:
@@ -131,13 +137,17 @@ def _list(value: list[Any]) -> bytes:
 
 
 def _map(value: dict[Any, Any]) -> bytes:
-    # the order is by major type, length and bytes of the encoded key
-    items = []
-    for key, item in value.items():
-        raw = encode(key)
-        items.append((raw[0] >> 5, len(raw), raw, encode(item)))
-    items.sort()
-    return _head(0xA0, len(items)) + b"".join([raw + item for _, _, raw, item in items])
+    items = [(_key(key), encode(item)) for key, item in value.items()]
+    if len(items) > 1:
+        items.sort()
+    return _head(0xA0, len(items)) + b"".join([key[2] + item for key, item in items])
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _key(key: Any) -> tuple[int, int, bytes]:
+    """What the order of keys goes by: major type, length and bytes of the encoded key."""
+    raw = encode(key)
+    return raw[0] >> 5, len(raw), raw
 
 
 _ENCODERS: dict[type, Callable[[Any], bytes]] = {

@@ -128,12 +128,7 @@ def clock_text(offset_s: float) -> str:
     if abs(offset_s) < 100:
         return f"{sign}{abs(offset_s):.1f} s"
     whole_s = round(abs(offset_s))
-    for large_s, large, small_s, small in (
-        (86_400, "days", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole_s >= 2 * large_s or large_s == 60:
-            break
+    units = [(86_400, "days", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")]
+    large_s, large, small_s, small = next((u for u in units if whole_s >= 2 * u[0]), units[-1])
     count, rest = divmod(round(whole_s / small_s), large_s // small_s)
     return f"{sign}{count} {large}" + (f" {rest} {small}" if rest else "")
