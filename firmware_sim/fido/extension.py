@@ -63,26 +63,26 @@ class Extension:
 
 
 def register(registration: Registration) -> Map:
-    """The outputs of a registration (§6.1.2 step 15); unknown extensions are ignored."""
-    extensions = registration.authenticator.extensions
-    outputs = {}
-    for identifier, value in registration.inputs.items():
-        extension = extensions.get(identifier)
-        if extension is not None and extension.register is not None:
-            output = extension.register(registration, value)
-            if output is not None:
-                outputs[identifier] = output
-    return outputs
+    """The outputs of a registration (§6.1.2 step 15)."""
+    return _outputs(registration, lambda extension: extension.register)
 
 
 def sign(assertion: Assertion) -> Map:
     """The outputs of an assertion (§6.2.2 step 10)."""
-    extensions = assertion.authenticator.extensions
+    return _outputs(assertion, lambda extension: extension.sign)
+
+
+def _outputs(
+    ceremony: Registration | Assertion,
+    part: Callable[[Extension], Callable[[Any, Any], Any] | None],
+) -> Map:
+    """Unknown extensions are ignored, and so are those without a part in this ceremony."""
+    extensions = ceremony.authenticator.extensions
     outputs = {}
-    for identifier, value in assertion.inputs.items():
+    for identifier, value in ceremony.inputs.items():
         extension = extensions.get(identifier)
-        if extension is not None and extension.sign is not None:
-            output = extension.sign(assertion, value)
-            if output is not None:
-                outputs[identifier] = output
+        run = None if extension is None else part(extension)
+        output = None if run is None else run(ceremony, value)
+        if output is not None:
+            outputs[identifier] = output
     return outputs
