@@ -1,6 +1,7 @@
 """A whole security key: a profile, its storage, and a USB HID interface while it has power."""
 
 from firmware_sim.fido.authenticator import Authenticator
+from firmware_sim.fido.u2f import VERSION, U2f
 from firmware_sim.link.ctaphid import CtapHid
 from firmware_sim.profiles import Profile
 from firmware_sim.world.clock import Clock
@@ -37,6 +38,7 @@ class SecurityKey:
         self._finger = finger if finger is not None else touch_at_once()
         self._link: CtapHid | None = None
         self._authenticator: Authenticator | None = None
+        self.u2f: U2f | None = None
         self.winks = 0
         self.power_on()
 
@@ -68,15 +70,22 @@ class SecurityKey:
         self._authenticator = Authenticator(
             self.profile, self.clock, self.entropy, self.flash, self._finger
         )
+        if VERSION in self.profile.versions:
+            self.u2f = U2f(self._authenticator)
         self._link = CtapHid(
-            self._authenticator, self.clock, self.entropy, self.profile.device_version, self._wink
+            self._authenticator,
+            self.clock,
+            self.entropy,
+            self.profile.device_version,
+            self._wink,
+            None if self.u2f is None else self.u2f.answer,
         )
 
     def power_off(self) -> None:
         """Pull out: the command under way and every channel are gone, flash stays."""
         if self._link is not None:
             self._link.power_off()
-        self._link = self._authenticator = None
+        self._link = self._authenticator = self.u2f = None
 
     def power_cycle(self) -> None:
         self.power_off()

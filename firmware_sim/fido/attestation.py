@@ -35,11 +35,12 @@ class Attestation:
         signed = auth_data + client_data_hash
         if self._profile.attestation == "self":
             return {"alg": credential.key.algorithm, "sig": credential.key.sign(signed)}
-        key, certificate = self._batch
+        key, certificate = self.batch
         return {"alg": key.algorithm, "sig": key.sign(signed), "x5c": [certificate]}
 
     @cached_property
-    def _batch(self) -> tuple[Es256Key, bytes]:
+    def batch(self) -> tuple[Es256Key, bytes]:
+        """The batch's attestation key, and its certificate (DER)."""
         return _batch(self._profile, self._reproducible)
 
 

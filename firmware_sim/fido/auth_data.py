@@ -1,7 +1,5 @@
 """Authenticator data (WebAuthn §6.1)."""
 
-import hashlib
-
 from firmware_sim.fido import cbor
 from firmware_sim.fido.credential import Credential
 from firmware_sim.fido.request import Map
@@ -12,11 +10,11 @@ AT = 0x40
 ED = 0x80
 
 
-def assertion_data(rp_id: str, flags: int, counter: int, extensions: Map) -> bytes:
+def assertion_data(rp_id_hash: bytes, flags: int, counter: int, extensions: Map) -> bytes:
     """37 bytes, and the extension outputs where there are any."""
     if extensions:
         flags |= ED
-    head = hashlib.sha256(rp_id.encode()).digest() + bytes((flags,)) + counter.to_bytes(4, "big")
+    head = rp_id_hash + bytes((flags,)) + counter.to_bytes(4, "big")
     return head + cbor.encode(extensions) if extensions else head
 
 
@@ -27,7 +25,7 @@ def attested_data(
     if extensions:
         flags |= ED
     data = (
-        assertion_data(credential.rp_id, flags | AT, counter, {})
+        assertion_data(credential.rp_id_hash, flags | AT, counter, {})
         + aaguid
         + len(credential.credential_id).to_bytes(2, "big")
         + credential.credential_id

@@ -64,6 +64,12 @@ class Authenticator:
         """Begin a command: ``request`` is its byte and its CBOR, the response likewise."""
         return Task(self._respond(request))
 
+    @property
+    def versions(self) -> list[str]:
+        """What the profile says, less U2F while every use demands user verification."""
+        no_u2f = self.settings.always_uv
+        return [each for each in self.profile.versions if not (no_u2f and each == "U2F_V2")]
+
     async def _respond(self, request: bytes) -> bytes:
         try:
             return _SUCCESS + await self._execute(request)

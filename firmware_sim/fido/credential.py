@@ -26,14 +26,23 @@ _WRAPPED_KEY = struct.Struct(">iH")
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential source; ``user`` is None and ``created`` 0 for a server-side one."""
+    """A credential source, bound to the SHA-256 of an RP ID, or of a U2F application's.
+
+    For a server-side one ``rp_id`` is not known, ``user`` is None and ``created`` 0.
+    """
 
     credential_id: bytes
-    rp_id: str
+    rp_id_hash: bytes
     key: SigningKey
+    rp_id: str = ""
     user: Map | None = None
     created: int = 0
     extensions: Map = field(default_factory=dict)
+
+
+def hash_of(rp_id: str) -> bytes:
+    """SHA-256 of an RP ID: what credentials are bound to, and authenticator data begins with."""
+    return hashlib.sha256(rp_id.encode()).digest()
 
 
 class CredentialStore:
@@ -73,14 +82,14 @@ class CredentialStore:
     def new_key(self, algorithm: int) -> SigningKey:
         return ALGORITHMS[algorithm].new(self._entropy)
 
-    def add_server_side(self, rp_id: str, key: SigningKey, extensions: Map) -> Credential:
+    def add_server_side(self, rp_id_hash: bytes, key: SigningKey, extensions: Map) -> Credential:
         """Wrap ``key`` into a credential id."""
         nonce = self._entropy.bytes(_NONCE_LENGTH)
         plain = _WRAPPED_KEY.pack(key.algorithm, len(key.secret)) + key.secret
         if extensions:
             plain += cbor.encode(extensions)
-        sealed = self._cipher.encrypt(nonce, plain, hashlib.sha256(rp_id.encode()).digest())
-        return Credential(_WRAPPED + nonce + sealed, rp_id, key, extensions=extensions)
+        sealed = self._cipher.encrypt(nonce, plain, rp_id_hash)
+        return Credential(_WRAPPED + nonce + sealed, rp_id_hash, key, extensions=extensions)
 
     def add_discoverable(
         self, rp_id: str, user: Map, key: SigningKey, extensions: Map
@@ -94,7 +103,9 @@ class CredentialStore:
         if replaced is None and self.remaining <= 0:
             raise CtapStatusError(Status.KEY_STORE_FULL)
         created = self._created + 1
-        credential = Credential(self._entropy.bytes(32), rp_id, key, user, created, extensions)
+        credential = Credential(
+            self._entropy.bytes(32), hash_of(rp_id), key, rp_id, user, created, extensions
+        )
         changes = self._record(credential)
         if replaced is not None:
             changes[_PREFIX + replaced.credential_id.hex()] = None
@@ -108,12 +119,12 @@ class CredentialStore:
             self._forget(replaced)
         self._index(credential)
 
-    def find(self, credential_id: bytes, rp_id: str) -> Credential | None:
+    def find(self, credential_id: bytes, rp_id_hash: bytes) -> Credential | None:
         """The credential with this id if it belongs to this RP."""
         known = self._by_id.get(credential_id)
         if known is not None:
-            return known if known.rp_id == rp_id else None
-        return self._open(credential_id, rp_id)
+            return known if known.rp_id_hash == rp_id_hash else None
+        return self._open(credential_id, rp_id_hash)
 
     def discoverable(self, rp_id: str) -> list[Credential]:
         """Discoverable credentials of this RP, the newest first."""
@@ -169,14 +180,17 @@ class CredentialStore:
     def _load(self, credential_id: bytes, value: bytes) -> Credential:
         record = cbor.decode(value)
         key = ALGORITHMS[record[3]].load(record[4], self._entropy.reproducible)
-        return Credential(credential_id, record[1], key, record[2], record[5], record[6])
+        rp_id = record[1]
+        return Credential(
+            credential_id, hash_of(rp_id), key, rp_id, record[2], record[5], record[6]
+        )
 
-    def _unwrap(self, credential_id: bytes, rp_id: str) -> Credential | None:
+    def _unwrap(self, credential_id: bytes, rp_id_hash: bytes) -> Credential | None:
         nonce, sealed = credential_id[1 : 1 + _NONCE_LENGTH], credential_id[1 + _NONCE_LENGTH :]
         if credential_id[:1] != _WRAPPED or len(sealed) < 16:
             return None
         try:
-            plain = self._cipher.decrypt(nonce, sealed, hashlib.sha256(rp_id.encode()).digest())
+            plain = self._cipher.decrypt(nonce, sealed, rp_id_hash)
         except InvalidTag:
             return None
         algorithm, length = _WRAPPED_KEY.unpack_from(plain)
@@ -184,4 +198,4 @@ class CredentialStore:
         secret = plain[_WRAPPED_KEY.size : end]
         key = ALGORITHMS[algorithm].load(secret, self._entropy.reproducible)
         extensions = cbor.decode(plain[end:]) if plain[end:] else {}
-        return Credential(credential_id, rp_id, key, extensions=extensions)
+        return Credential(credential_id, rp_id_hash, key, extensions=extensions)

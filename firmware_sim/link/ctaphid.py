@@ -95,8 +95,10 @@ class CtapHid:
         entropy: Entropy,
         version: tuple[int, int, int],
         on_wink: Callable[[], None],
+        message: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._application = application
+        self._message = message
         self._clock = clock
         self._entropy = entropy
         self._version = version
@@ -108,6 +110,8 @@ class CtapHid:
             Command.WINK: self._wink,
             Command.CBOR: self._cbor,
         }
+        if message is not None:
+            self._commands[Command.MSG] = self._msg
         self.reports: deque[bytes] = deque()
 
     def write(self, report: bytes) -> None:
@@ -221,7 +225,9 @@ class CtapHid:
             allocated = self._allocate()
         elif self._current is not None and self._current.channel == channel:
             self._abort()
-        capabilities = Capability.WINK | Capability.CBOR | Capability.NMSG
+        capabilities = Capability.WINK | Capability.CBOR
+        if self._message is None:
+            capabilities |= Capability.NMSG
         answer = struct.pack(
             ">8sIB3BB", data[:8], allocated, PROTOCOL_VERSION, *self._version, capabilities
         )
@@ -247,6 +253,13 @@ class CtapHid:
             return
         self._on_wink()
         self._send(channel, Command.WINK, b"")
+
+    def _msg(self, channel: int, data: bytes) -> None:
+        assert self._message is not None
+        if not data:
+            self._error(channel, Error.INVALID_LEN)
+            return
+        self._send(channel, Command.MSG, self._message(data))
 
     def _cbor(self, channel: int, data: bytes) -> None:
         if not data:

@@ -5,8 +5,10 @@ from collections import deque
 
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
-from firmware_sim.link.ctaphid import PACKET_SIZE
+from firmware_sim.link.ctaphid import PACKET_SIZE, Command
 from firmware_sim.security_key import SecurityKey
+
+_MSG = 0x80 | Command.MSG
 
 
 class InProcessConnection(CtapHidConnection):
@@ -26,6 +28,11 @@ class InProcessConnection(CtapHidConnection):
     def write_packet(self, data: bytes) -> None:
         key = self._open()
         self._channels.add(data[:4])
+        if key.u2f is not None and data[4] == _MSG:
+            # a host polls for the touch: between two messages time passes
+            touch_s = key.u2f.touch_s
+            if touch_s < math.inf:
+                key.clock.wait_until(touch_s)
         key.write(data)
 
     def read_packet(self) -> bytes:

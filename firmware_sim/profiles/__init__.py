@@ -110,6 +110,7 @@ def _check(profile: Profile) -> None:
         "algorithms": bool(profile.algorithms),
         "extensions": set(profile.extensions) <= all_extensions().keys(),
         "attestation": profile.attestation in attestations,
+        "versions": "U2F_V2" not in profile.versions or profile.attestation == "basic",
         "min_pin_length": 4 <= profile.min_pin_length <= 63,
         "max_msg_size": 1024 <= profile.max_msg_size <= 7609,
         "max_large_blob_array": profile.max_large_blob_array >= 1024,

@@ -1,13 +1,12 @@
 """authenticatorCredentialManagement (CTAP 2.1 §6.8)."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware_sim.fido import cbor
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.command import Command
-from firmware_sim.fido.credential import Credential
+from firmware_sim.fido.credential import Credential, hash_of
 from firmware_sim.fido.extensions import cred_protect, large_blob_key, third_party_payment
 from firmware_sim.fido.pin_uv_token import Permission
 from firmware_sim.fido.request import Map, descriptor_id, optional, required, user_entity
@@ -52,8 +51,7 @@ def _enumerate_rps(authenticator: Authenticator, details: Map) -> Map:
     """§6.8.3; only for a token that is bound to no RP."""
     _demand_unbound(authenticator)
     answers = [
-        {3: {"id": rp_id}, 4: hashlib.sha256(rp_id.encode()).digest()}
-        for rp_id in authenticator.credentials.rp_ids()
+        {3: {"id": rp_id}, 4: hash_of(rp_id)} for rp_id in authenticator.credentials.rp_ids()
     ]
     return _begin(authenticator, _NEXT_RP, answers, 5)
 
@@ -62,15 +60,11 @@ def _enumerate_credentials(authenticator: Authenticator, details: Map) -> Map:
     """§6.8.4."""
     rp_id_hash = required(details, 1, bytes)
     rp_id = next(
-        (
-            rp_id
-            for rp_id in authenticator.credentials.rp_ids()
-            if hashlib.sha256(rp_id.encode()).digest() == rp_id_hash
-        ),
+        (rp_id for rp_id in authenticator.credentials.rp_ids() if hash_of(rp_id) == rp_id_hash),
         None,
     )
     bound = authenticator.token.rp_id
-    if bound is not None and hashlib.sha256(bound.encode()).digest() != rp_id_hash:
+    if bound is not None and hash_of(bound) != rp_id_hash:
         raise CtapStatusError(Status.PIN_AUTH_INVALID)
     found = [] if rp_id is None else authenticator.credentials.discoverable(rp_id)
     return _begin(authenticator, _NEXT_CREDENTIAL, [_described(each) for each in found], 9)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from firmware_sim.fido import auth_data, extension
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.command import Command
-from firmware_sim.fido.credential import Credential
+from firmware_sim.fido.credential import Credential, hash_of
 from firmware_sim.fido.extension import Assertion
 from firmware_sim.fido.extensions import cred_protect
 from firmware_sim.fido.pin_uv_token import Permission
@@ -59,7 +59,8 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     credentials = authenticator.credentials  # step 7
     verified = bool(flags & auth_data.UV)
     if allowed:
-        found = (credentials.find(credential_id, rp_id) for credential_id in allowed)
+        rp_id_hash = hash_of(rp_id)
+        found = (credentials.find(credential_id, rp_id_hash) for credential_id in allowed)
         applicable = [
             credential
             for credential in found
@@ -100,7 +101,8 @@ def sign(authenticator: Authenticator, credential: Credential, asked: Asked) -> 
         outputs = extension.sign(
             Assertion(authenticator, credential, present, verified, asked.inputs, members)
         )
-    data = auth_data.assertion_data(credential.rp_id, flags, authenticator.next_counter(), outputs)
+    counter = authenticator.next_counter()
+    data = auth_data.assertion_data(credential.rp_id_hash, flags, counter, outputs)
     answer: Map = {
         1: {"id": credential.credential_id, "type": "public-key"},
         2: data,

@@ -8,7 +8,7 @@ from firmware_sim.fido.request import Map
 async def run(authenticator: Authenticator, parameters: Map) -> Map:
     profile = authenticator.profile
     answer: Map = {
-        0x01: list(profile.versions),
+        0x01: authenticator.versions,
         0x03: profile.aaguid,
         0x04: {"plat": False},
         0x05: profile.max_msg_size,

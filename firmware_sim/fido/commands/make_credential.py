@@ -4,6 +4,7 @@ from firmware_sim.fido import auth_data, extension
 from firmware_sim.fido.algorithms import ALGORITHMS
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.command import Command
+from firmware_sim.fido.credential import hash_of
 from firmware_sim.fido.extension import Registration
 from firmware_sim.fido.extensions import cred_protect
 from firmware_sim.fido.pin_uv_token import Permission
@@ -42,7 +43,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
 
     verified = bool(flags & auth_data.UV)
     for credential_id in excluded or ():  # step 12
-        known = authenticator.credentials.find(credential_id, rp_id)
+        known = authenticator.credentials.find(credential_id, hash_of(rp_id))
         if known is not None and not cred_protect.is_hidden(known, verified, listed=True):
             await authenticator.user_presence(f"tell that it is already registered at {rp_id}")
             raise CtapStatusError(Status.CREDENTIAL_EXCLUDED)
@@ -65,7 +66,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
         counter = authenticator.next_counter(changes)
         credentials.remember(credential)
     else:
-        credential = credentials.add_server_side(rp_id, key, state)
+        credential = credentials.add_server_side(hash_of(rp_id), key, state)
         counter = authenticator.next_counter()
     data = auth_data.attested_data(credential, profile.aaguid, flags, counter, outputs)
     statement = authenticator.attestation.statement(credential, data, client_data_hash)

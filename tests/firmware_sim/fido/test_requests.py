@@ -53,7 +53,7 @@ def test_storage_that_fails_is_a_status_not_a_crash(bench, monkeypatch):
 
 def test_get_info_says_what_is_there(bench):
     info = bench.ctap.get_info()
-    assert info.versions == ["FIDO_2_0"]
+    assert info.versions == ["U2F_V2", "FIDO_2_0"]
     assert info.extensions == [
         "credBlob",
         "credProtect",

@@ -33,7 +33,7 @@ def test_python_fido2_sees_the_device(key):
     device = connect(key)
     assert device.version == 2
     assert device.device_version == (0, 1, 0)
-    assert device.capabilities == CAPABILITY.WINK | CAPABILITY.CBOR | CAPABILITY.NMSG
+    assert device.capabilities == CAPABILITY.WINK | CAPABILITY.CBOR
     assert (device.product_name, device.serial_number) == ("tokenkit reference key", "A1")
     assert device.ping(bytes(7609)) == bytes(7609)
     device.wink()

@@ -72,9 +72,9 @@ class Bus:
         monkeypatch.setattr(hid, "locked_keys", list)
         monkeypatch.setattr(pcsc, "find", lambda: ([], None))
 
-    def add(self, path: str = "/dev/hidraw3") -> SecurityKey:
+    def add(self, path: str = "/dev/hidraw3", profile: str = "reference") -> SecurityKey:
         finger = TouchAfter(1)  # time enough to blink
-        self.keys[path] = self._world.security_key(name=path, finger=finger)
+        self.keys[path] = self._world.security_key(profile, name=path, finger=finger)
         return self.keys[path]
 
     def infos(self) -> int:
@@ -312,7 +312,7 @@ def test_a_client_that_took_the_key_for_an_old_one_is_not_kept(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """python-fido2 falls back to U2F where getInfo fails: for one attempt, not for all."""
-    bus.add()
+    bus.add(profile="self-attested")  # which has none
     real, failures = Ctap2.get_info, [CtapError(CtapError.ERR.OTHER)]
 
     def get_info(ctap: Ctap2) -> object:
