@@ -146,7 +146,9 @@ def _algorithm(name: str) -> str:
 
 def _pskc(contents: bytes, pre_shared_key: bytes | None) -> Iterable[tuple[str, Seed]]:
     import pskc
-    from pskc.exceptions import DecryptionError
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.keywrap import InvalidUnwrap
+    from pskc.exceptions import DecryptionError, PSKCError
 
     try:
         container = pskc.PSKC(io.BytesIO(contents))
@@ -161,7 +163,19 @@ def _pskc(contents: bytes, pre_shared_key: bytes | None) -> Iterable[tuple[str, 
         raise SeedFileError(f"{error}: {how}") from None
     except SeedFileError:
         raise
-    except Exception as error:  # python-pskc lets whatever dates, numbers and keys raise pass
+    except (
+        PSKCError,
+        # what XML, dates, numbers and keys raise, which python-pskc lets pass
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+        InvalidUnwrap,
+        UnsupportedAlgorithm,
+    ) as error:
         raise SeedFileError(f"not PSKC: {error}") from error
 
 

@@ -3,11 +3,12 @@
 WebAuthn level 2 sections 7.1 and 7.2; the signature counter's rule is section 6.1.1.
 """
 
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from fido2.attestation.base import AttestationResult, AttestationVerifier, InvalidAttestation
 from fido2.server import Fido2Server
@@ -88,7 +89,7 @@ class RelyingParty:
             raise UntrustedAttestation(
                 "The attestation is not accepted.", str(error) or type(error).__name__
             ) from error
-        except Exception as error:
+        except _MALFORMED as error:
             raise _invalid("registration", error) from error
 
     def begin_assertion(
@@ -119,7 +120,7 @@ class RelyingParty:
             _demand(answer.response.user_handle in (None, b"", handle), "it is another user's")
             found = self._server.authenticate_complete(state, list(credentials), answer)
             return found.credential_id, answer.response.authenticator_data
-        except Exception as error:
+        except _MALFORMED as error:
             raise _invalid("assertion", error) from error
 
     def _verification(self, asked: UserVerification | None) -> UserVerificationRequirement:
@@ -133,10 +134,27 @@ def _demand(holds: bool, what: str) -> None:
         raise ValueError(what)
 
 
+# On bytes from outside python-fido2 lets errors of struct, of assertions, of recursion and of
+# cryptography pass, too.
+_MALFORMED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    struct.error,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 def _invalid(what: str, error: Exception) -> InvalidResponse:
-    """For whatever was raised: on bytes from outside, python-fido2 lets errors of struct, of
-    assertions, of recursion and of X.509 pass, too.
-    """
     return InvalidResponse(f"The {what} is not valid.", str(error))
 
 
