@@ -68,7 +68,12 @@ class SecurityKey:
         if self._link is not None:
             return
         self._authenticator = Authenticator(
-            self.profile, self.clock, self.entropy, self.flash, self._finger
+            self.profile,
+            self.clock,
+            self.entropy,
+            self.flash,
+            self._finger,
+            serial_number=self.serial_number,
         )
         if VERSION in self.profile.versions:
             self.u2f = U2f(self._authenticator)

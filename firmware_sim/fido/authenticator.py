@@ -1,64 +1,95 @@
 """The authenticator: its state, and the way from request bytes to response bytes."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from firmware_sim.fido import cbor
 from firmware_sim.fido.attestation import Attestation
 from firmware_sim.fido.commands import all_commands
-from firmware_sim.fido.credential import CredentialStore
+from firmware_sim.fido.counter import COUNTERS
+from firmware_sim.fido.credential import WRAP_KEY, CredentialStore
 from firmware_sim.fido.extensions import all_extensions
+from firmware_sim.fido.fingerprint import Fingerprints
+from firmware_sim.fido.persistent_token import PersistentToken
 from firmware_sim.fido.pin import Pin
 from firmware_sim.fido.pin_protocol import PinUvAuthProtocolOne, PinUvAuthProtocolTwo
 from firmware_sim.fido.pin_uv_token import PinUvAuthToken
-from firmware_sim.fido.settings import Settings
+from firmware_sim.fido.settings import Changes, Settings
 from firmware_sim.fido.status import CtapStatusError, Status
 from firmware_sim.fido.task import Task, Wait, pause
 from firmware_sim.profiles import Profile
 from firmware_sim.world.clock import Clock
 from firmware_sim.world.entropy import Entropy
-from firmware_sim.world.finger import Finger
+from firmware_sim.world.finger import Finger, Touch
 from firmware_sim.world.flash import Flash, FlashError
 
-_COUNTER = "signature-counter"
+_PROTOCOLS = {1: PinUvAuthProtocolOne, 2: PinUvAuthProtocolTwo}
 _SUCCESS = bytes((Status.SUCCESS,))
-_MAX_COUNTER = 0xFFFFFFFF
 
 
 class Authenticator:
     """A powered authenticator; making one is the power-up, dropping it the power-down.
 
-    What must survive is in ``flash``; everything else here is gone with the power.
+    What must survive is in ``flash``; everything else here is gone with the power. ``transport``
+    is the one that power and requests come by, by its name in getInfo; ``serial_number`` is what
+    an enterprise attestation tells.
     """
 
     def __init__(
-        self, profile: Profile, clock: Clock, entropy: Entropy, flash: Flash, finger: Finger
+        self,
+        profile: Profile,
+        clock: Clock,
+        entropy: Entropy,
+        flash: Flash,
+        finger: Finger,
+        *,
+        transport: str = "usb",
+        serial_number: str = "",
     ) -> None:
         self.profile = profile
+        self.transport = transport
         self.clock = clock
         self.entropy = entropy
         self.flash = flash
         self.finger = finger
         self.powered_s = clock.now()
-        self.commands = all_commands()
+        self.commands = {
+            code: command for code, command in all_commands().items() if command.is_in(profile)
+        }
         known = all_extensions()
         self.extensions = {name: known[name] for name in profile.extensions}
-        self.attestation = Attestation(profile, entropy.reproducible)
+        self.attestation = Attestation(profile, entropy.reproducible, serial_number)
         self.load()
 
     def load(self) -> None:
         """Start from what is in flash: at power-up and after a reset."""
         profile = self.profile
-        self.credentials = CredentialStore(self.flash, self.entropy, profile.credential_capacity)
-        self.settings = Settings(self.flash, profile.min_pin_length)
-        self.pin = Pin(self.flash, self.settings)
+        flash, entropy = self.flash, self.entropy
+        if flash.get(WRAP_KEY) is None:
+            flash.write(self.fresh_secrets())
+        self.credentials = CredentialStore(flash, entropy, profile.credential_capacity)
+        self.settings = Settings(flash, profile)
+        self.pin = Pin(flash, self.settings, profile.max_pin_length)
+        self.fingerprints = Fingerprints(flash, entropy, profile)
+        self.counter = COUNTERS[profile.signature_counter](flash)
         self.protocols: dict[int, PinUvAuthProtocolOne] = {
-            protocol.number: protocol(self.entropy)
-            for protocol in (PinUvAuthProtocolTwo, PinUvAuthProtocolOne)
+            number: _PROTOCOLS[number](entropy) for number in profile.pin_uv_protocols
         }
-        self.token = PinUvAuthToken(self.clock, self.entropy)
+        self.token = PinUvAuthToken(
+            self.clock,
+            entropy,
+            self.transport,
+            rolling=profile.token_rolling_timer,
+            forever=not profile.has_tokens,
+        )
+        self.persistent_token: PersistentToken | None = None
+        if "perCredMgmtRO" in profile.options:
+            self.persistent_token = PersistentToken(flash, entropy)
         # what a command leaves for the one that continues it, by the first one's byte
         self.continuation: dict[int, Any] = {}
+
+    def fresh_secrets(self) -> Changes:
+        """The flash changes that give a key that was never used, or was reset, its secrets."""
+        return {**CredentialStore.fresh(self.entropy), **PersistentToken.fresh(self.entropy)}
 
     def start(self, request: bytes) -> Task:
         """Begin a command: ``request`` is its byte and its CBOR, the response likewise."""
@@ -69,6 +100,11 @@ class Authenticator:
         """What the profile says, less U2F while every use demands user verification."""
         no_u2f = self.settings.always_uv
         return [each for each in self.profile.versions if not (no_u2f and each == "U2F_V2")]
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether there is a PIN or a finger to verify the user by."""
+        return self.pin.is_set or self.fingerprints.is_enrolled
 
     async def _respond(self, request: bytes) -> bytes:
         try:
@@ -102,33 +138,28 @@ class Authenticator:
         answer = await command.run(self, parameters)
         return b"" if answer is None else cbor.encode(answer)
 
-    async def user_presence(self, reason: str) -> None:
-        """Wait for a touch.
+    async def user_presence(
+        self, reason: str, hold_s: float = 0.0, timeout_s: float | None = None
+    ) -> Touch:
+        """Wait for a touch of at least ``hold_s`` seconds.
 
         OPERATION_DENIED if the user refuses. Without a touch in time USER_ACTION_TIMEOUT, as
         YubiKeys answer and as §6.9 says for authenticatorSelection; §6.1.2 and §6.2.2 would have
         OPERATION_DENIED there too, which a client cannot tell from a refusal.
         """
         now_s = self.clock.now()
+        if timeout_s is None:
+            timeout_s = self.profile.touch_timeout_s
         touch = self.finger.requested(reason, now_s)
-        wait = Wait(touch, now_s + self.profile.touch_timeout_s)
-        while touch.true_s > now_s:
+        wait = Wait(touch, now_s + timeout_s, hold_s)
+        while wait.touched_s > now_s:
             if now_s >= wait.until_s:
                 raise CtapStatusError(Status.USER_ACTION_TIMEOUT)
             await pause(wait)
             now_s = self.clock.now()
         if touch.refused:
             raise CtapStatusError(Status.OPERATION_DENIED)
-
-    def next_counter(self, changes: Mapping[str, bytes | None] | None = None) -> int:
-        """Advance the global signature counter, in flash before it is used.
-
-        ``changes`` are written in the same transaction.
-        """
-        stored = self.flash.get(_COUNTER)
-        counter = min(int.from_bytes(stored or b"", "big") + 1, _MAX_COUNTER)
-        self.flash.write({**(changes or {}), _COUNTER: counter.to_bytes(4, "big")})
-        return counter
+        return touch
 
     @property
     def age_s(self) -> float:

@@ -3,6 +3,7 @@
 import hashlib
 import struct
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -12,12 +13,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from firmware_sim.fido import cbor
 from firmware_sim.fido.algorithms import ALGORITHMS, SigningKey
 from firmware_sim.fido.request import Map
+from firmware_sim.fido.settings import Changes
 from firmware_sim.fido.status import CtapStatusError, Status
 from firmware_sim.world.entropy import Entropy
 from firmware_sim.world.flash import Flash
 
-_WRAP_KEY = "credential-wrap-key"
+WRAP_KEY = "credential-wrap-key"
 _PREFIX = "credential/"
+_STATE = "credential-store-state"
 _WRAPPED = b"\x01"
 _NONCE_LENGTH = 12
 # COSE algorithm and length of the secret, which follows; then the extensions' state, if any
@@ -60,19 +63,25 @@ class CredentialStore:
         self._by_id: dict[bytes, Credential] = {}
         self._by_rp: dict[str, list[Credential]] = defaultdict(list)
         self._created = 0
-        wrap_key = flash.get(_WRAP_KEY)
-        if wrap_key is None:
-            wrap_key = entropy.bytes(32)
-            flash.write({_WRAP_KEY: wrap_key})
-        self._cipher = AESGCM(wrap_key)
+        self._cipher = AESGCM(flash.get(WRAP_KEY) or b"")
         for name, value in flash.items(_PREFIX):
             self._index(self._load(bytes.fromhex(name.removeprefix(_PREFIX)), value))
         # opening a key costs as much as signing with it
         self._open = lru_cache(maxsize=256)(self._unwrap)
 
+    @staticmethod
+    def fresh(entropy: Entropy) -> Changes:
+        """What must be in flash before a store is made."""
+        return {WRAP_KEY: entropy.bytes(32), _STATE: entropy.bytes(16)}
+
     def __len__(self) -> int:
         """How many discoverable credentials there are."""
         return len(self._by_id)
+
+    @property
+    def state(self) -> bytes:
+        """16 bytes that change with each change of a discoverable credential (CTAP 2.3 §6.4)."""
+        return self._flash.get(_STATE) or b""
 
     @property
     def remaining(self) -> int:
@@ -93,8 +102,8 @@ class CredentialStore:
 
     def add_discoverable(
         self, rp_id: str, user: Map, key: SigningKey, extensions: Map
-    ) -> tuple[Credential, dict[str, bytes | None]]:
-        """A credential and the flash changes that store it; it replaces the same user's.
+    ) -> tuple[Credential, Credential | None, Changes]:
+        """A credential, the one of the same user that it replaces, and the flash changes.
 
         KEY_STORE_FULL if there is no room. Nothing is changed until the caller has written the
         changes and calls :meth:`remember`.
@@ -109,12 +118,10 @@ class CredentialStore:
         changes = self._record(credential)
         if replaced is not None:
             changes[_PREFIX + replaced.credential_id.hex()] = None
-        return credential, changes
+        return credential, replaced, changes
 
-    def remember(self, credential: Credential) -> None:
-        """Index a stored credential in place of the same user's earlier one."""
-        assert credential.user is not None
-        replaced = self._of_user(credential.rp_id, credential.user["id"])
+    def remember(self, credential: Credential, replaced: Credential | None) -> None:
+        """Index a stored credential in place of the earlier one."""
         if replaced is not None:
             self._forget(replaced)
         self._index(credential)
@@ -138,9 +145,10 @@ class CredentialStore:
         """The RPs that have discoverable credentials, those with the oldest first."""
         return [rp_id for rp_id, held in self._by_rp.items() if held]
 
-    def delete(self, credential: Credential) -> None:
-        """Erase a discoverable credential."""
-        self._flash.write({_PREFIX + credential.credential_id.hex(): None})
+    def delete(self, credential: Credential, more: Mapping[str, bytes | None]) -> None:
+        """Erase a discoverable credential, with ``more`` in the same transaction."""
+        erased = {_PREFIX + credential.credential_id.hex(): None}
+        self._flash.write({**erased, **self._with_new_state(), **more})
         self._forget(credential)
 
     def update_user(self, credential: Credential, user: Map) -> None:
@@ -165,7 +173,10 @@ class CredentialStore:
         del self._by_id[credential.credential_id]
         self._by_rp[credential.rp_id].remove(credential)
 
-    def _record(self, credential: Credential) -> dict[str, bytes | None]:
+    def _with_new_state(self) -> Changes:
+        return {_STATE: self._entropy.bytes(16)}
+
+    def _record(self, credential: Credential) -> Changes:
         """The flash change that stores a discoverable credential."""
         record = {
             1: credential.rp_id,
@@ -175,7 +186,8 @@ class CredentialStore:
             5: credential.created,
             6: credential.extensions,
         }
-        return {_PREFIX + credential.credential_id.hex(): cbor.encode(record)}
+        stored = {_PREFIX + credential.credential_id.hex(): cbor.encode(record)}
+        return {**stored, **self._with_new_state()}
 
     def _load(self, credential_id: bytes, value: bytes) -> Credential:
         record = cbor.decode(value)

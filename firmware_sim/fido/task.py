@@ -4,6 +4,7 @@ import types
 from collections.abc import Coroutine, Generator
 from dataclasses import dataclass
 from enum import IntEnum
+from math import inf
 
 from firmware_sim.fido.status import CtapStatusError, Status
 from firmware_sim.world.finger import Touch
@@ -18,15 +19,21 @@ class Progress(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What a command waits for: a touch, until a true time."""
+    """What a command waits for: a touch of ``hold_s`` seconds, until a true time."""
 
     touch: Touch
     until_s: float
+    hold_s: float = 0.0
+
+    @property
+    def touched_s(self) -> float:
+        """True time at which the touch has lasted long enough, infinite for a shorter one."""
+        return self.touch.true_s + self.hold_s if self.touch.press.held_s >= self.hold_s else inf
 
     @property
     def wake_s(self) -> float:
         """True time at which there is something to do, as far as is known now."""
-        return min(self.touch.true_s, self.until_s)
+        return min(self.touched_s, self.until_s)
 
 
 @types.coroutine

@@ -90,8 +90,9 @@ class U2f:
         key = Es256Key.new(authenticator.entropy)
         credential = authenticator.credentials.add_server_side(application, key, {})
         handle, public = credential.credential_id, b"\x04" + key.point
-        batch_key, certificate = authenticator.attestation.batch
-        signature = batch_key.sign(b"\x00" + application + challenge + handle + public)
+        attestation = authenticator.attestation
+        signature = attestation.sign_u2f(application, challenge, handle, key)
+        certificate = attestation.batch[1]
         return b"\x05" + public + bytes((len(handle),)) + handle + certificate + signature
 
     def _authenticate(self, apdu: _Apdu) -> bytes:
@@ -109,7 +110,7 @@ class U2f:
             presence = b"\x00"
         else:
             raise _StatusWordError(StatusWord.WRONG_DATA)
-        counter = self._authenticator.next_counter().to_bytes(4, "big")
+        counter = self._authenticator.counter.next(credential.credential_id).to_bytes(4, "big")
         signature = credential.key.sign(application + presence + counter + challenge)
         return presence + counter + signature
 

@@ -1,8 +1,9 @@
-"""Steps that makeCredential and getAssertion share: options and pinUvAuthParam."""
+"""Steps that commands share: options, pinUvAuthParam, and built-in user verification."""
 
 from dataclasses import dataclass
 
 from firmware_sim.fido.authenticator import Authenticator
+from firmware_sim.fido.built_in_uv import verify_user
 from firmware_sim.fido.pin_protocol import PinUvAuthProtocolOne
 from firmware_sim.fido.pin_uv_token import Permission
 from firmware_sim.fido.request import Map, optional
@@ -15,43 +16,125 @@ class Options:
 
     rk: bool | None
     up: bool | None
+    uv: bool
 
 
 def read_options(parameters: Map, key: int) -> Options:
-    """INVALID_OPTION for ``uv``: this authenticator has no built-in user verification."""
+    """Options that are not known are ignored."""
     options = optional(parameters, key, dict) or {}
-    if optional(options, "uv", bool):
-        raise CtapStatusError(Status.INVALID_OPTION)
-    return Options(optional(options, "rk", bool), optional(options, "up", bool))
+    return Options(
+        optional(options, "rk", bool),
+        optional(options, "up", bool),
+        optional(options, "uv", bool) or False,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class PinUvAuth:
-    """A request's pinUvAuthParam and its protocol."""
+@dataclass(slots=True)
+class User:
+    """What a request has established of its user so far: the flags UV and UP.
 
-    protocol: PinUvAuthProtocolOne
+    ``protocol`` and ``tag`` are a request's pinUvAuthParam, where there is one; ``built_in``
+    says that the key is to verify the user itself.
+    """
+
+    authenticator: Authenticator
+    protocol: PinUvAuthProtocolOne | None
     tag: bytes
+    built_in: bool
+    verified: bool = False
+    present: bool = False
 
-    def verify(
-        self,
-        authenticator: Authenticator,
-        message: bytes,
-        permission: Permission,
-        rp_id: str,
-    ) -> None:
-        """Check tag, permission and RP ID (§6.1.2 step 11.1); binds an unbound token to the RP.
+    @property
+    def is_to_be_verified(self) -> bool:
+        """Whether the request comes with a way to verify the user."""
+        return self.protocol is not None or self.built_in
 
-        PIN_AUTH_INVALID where any of them is wrong.
+    def demand_verification(self) -> None:
+        """§6.1.2 step 6, §6.2.2 step 5 (alwaysUv): by the key itself where the request says
+        nothing, or the status that sends the platform to ask for the PIN."""
+        authenticator = self.authenticator
+        if not authenticator.is_protected:
+            raise verification_required(authenticator)
+        if not self.is_to_be_verified:
+            if not authenticator.fingerprints.is_enrolled:
+                raise verification_required(authenticator)
+            self.built_in = True
+
+    async def verify(self, message: bytes, permission: Permission, rp_id: str, reason: str) -> None:
+        """§6.1.2 step 11, §6.2.2 step 6: by a token for this RP, or by built-in verification.
+
+        PIN_AUTH_INVALID for a tag, a permission or an RP ID that is wrong.
         """
-        token = authenticator.token
-        if (
-            not token.verify(self.protocol, message, self.tag)
-            or permission not in token.permissions
-            or token.rp_id not in (None, rp_id)
-            or not token.user_verified
-        ):
-            raise CtapStatusError(Status.PIN_AUTH_INVALID)
-        token.rp_id = rp_id
+        authenticator = self.authenticator
+        if not authenticator.is_protected:
+            return
+        if self.protocol is not None:
+            token = authenticator.token
+            if (
+                not token.verify(self.protocol, message, self.tag, permission)
+                or token.rp_id not in (None, rp_id)
+                or not token.user_verified
+            ):
+                raise CtapStatusError(Status.PIN_AUTH_INVALID)
+            if authenticator.profile.has_tokens:
+                token.rp_id = rp_id
+            self.present = token.user_present
+        elif self.built_in:
+            try:
+                await verify_user(authenticator, reason, authenticator.profile.uv_attempts)
+            except CtapStatusError as error:
+                if error.status not in (Status.UV_INVALID, Status.UV_BLOCKED):
+                    raise
+                required = verification_required(authenticator)
+                if (
+                    required.status is not Status.PUAT_REQUIRED
+                    and error.status is Status.UV_BLOCKED
+                ):
+                    raise CtapStatusError(Status.PIN_BLOCKED) from None
+                raise required from None
+            self.present = True
+        else:
+            return
+        self.verified = True
+
+    async def touch(self, reason: str) -> None:
+        """Steps 14 to 16 of §6.1.2, 9 of §6.2.2: evidence of user interaction, which a token is
+        spent by."""
+        if not self.present:
+            await self.authenticator.user_presence(reason)
+            self.present = True
+        self.authenticator.token.spend()
+
+
+def verification_required(authenticator: Authenticator) -> CtapStatusError:
+    """PUAT_REQUIRED where a PIN could help, OPERATION_DENIED else (§6.1.2 step 6)."""
+    options = authenticator.profile.options
+    by_pin = "clientPin" in options and "noMcGaPermissionsWithClientPin" not in options
+    return CtapStatusError(Status.PUAT_REQUIRED if by_pin else Status.OPERATION_DENIED)
+
+
+async def read_user(
+    authenticator: Authenticator, parameters: Map, options: Options, tag_key: int, protocol_key: int
+) -> User:
+    """pinUvAuthParam and its protocol (§6.1.2 steps 1 and 2) and the option uv (step 5).
+
+    An empty pinUvAuthParam asks which of several keys the user means: after a touch the answer
+    is PIN_INVALID or PIN_NOT_SET. INVALID_OPTION for ``uv`` where the key cannot verify.
+    """
+    tag = optional(parameters, tag_key, bytes)
+    protocol = protocol_of(authenticator, parameters, protocol_key)
+    if tag is None:
+        if options.uv and not authenticator.fingerprints.is_enrolled:
+            raise CtapStatusError(Status.INVALID_OPTION)
+        return User(authenticator, None, b"", options.uv)
+    if not tag:
+        await authenticator.user_presence("select this key")
+        raise CtapStatusError(
+            Status.PIN_INVALID if authenticator.pin.is_set else Status.PIN_NOT_SET
+        )
+    if protocol is None:
+        raise CtapStatusError(Status.MISSING_PARAMETER)
+    return User(authenticator, protocol, tag, False)
 
 
 def protocol_of(
@@ -67,28 +150,6 @@ def protocol_of(
     return protocol
 
 
-async def read_pin_uv_auth(
-    authenticator: Authenticator, parameters: Map, tag_key: int, protocol_key: int
-) -> PinUvAuth | None:
-    """pinUvAuthParam and its protocol (§6.1.2 steps 1 and 2); None where there is none.
-
-    An empty pinUvAuthParam asks which of several keys the user means: after a touch the answer
-    is PIN_INVALID or PIN_NOT_SET.
-    """
-    tag = optional(parameters, tag_key, bytes)
-    protocol = protocol_of(authenticator, parameters, protocol_key)
-    if tag is None:
-        return None
-    if not tag:
-        await authenticator.user_presence("select this key")
-        raise CtapStatusError(
-            Status.PIN_INVALID if authenticator.pin.is_set else Status.PIN_NOT_SET
-        )
-    if protocol is None:
-        raise CtapStatusError(Status.MISSING_PARAMETER)
-    return PinUvAuth(protocol, tag)
-
-
 def require_token(
     authenticator: Authenticator,
     parameters: Map,
@@ -96,11 +157,13 @@ def require_token(
     protocol_key: int,
     message: bytes,
     permission: Permission,
-) -> None:
+    persistent: bool = False,
+) -> str | None:
     """The steps that management commands begin with, such as §6.8.2's 1 to 5.
 
-    PUAT_REQUIRED without pinUvAuthParam; MISSING_PARAMETER or INVALID_PARAMETER for its protocol;
-    PIN_AUTH_INVALID unless the token made it and has the permission.
+    The RP ID that the token is bound to, None for all. With ``persistent`` the persistent token
+    will do, too. PUAT_REQUIRED without pinUvAuthParam; MISSING_PARAMETER or INVALID_PARAMETER for
+    its protocol; PIN_AUTH_INVALID unless the token made it and has the permission.
     """
     tag = optional(parameters, tag_key, bytes)
     protocol = protocol_of(authenticator, parameters, protocol_key)
@@ -108,6 +171,9 @@ def require_token(
         raise CtapStatusError(Status.PUAT_REQUIRED)
     if protocol is None:
         raise CtapStatusError(Status.MISSING_PARAMETER)
-    token = authenticator.token
-    if not token.verify(protocol, message, tag) or permission not in token.permissions:
-        raise CtapStatusError(Status.PIN_AUTH_INVALID)
+    if authenticator.token.verify(protocol, message, tag, permission):
+        return authenticator.token.rp_id
+    kept = authenticator.persistent_token
+    if persistent and kept is not None and protocol.verify(kept.value, message, tag):
+        return None
+    raise CtapStatusError(Status.PIN_AUTH_INVALID)

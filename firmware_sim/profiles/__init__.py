@@ -2,48 +2,100 @@
 
 import difflib
 import tomllib
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field, fields
+from functools import cache, cached_property
 from importlib import resources
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
+import msgspec
 
-class ProfileError(ValueError):
-    """No such profile, or a profile file that is wrong."""
+from firmware_sim.profiles.check import contradictions
+from firmware_sim.profiles.error import ProfileError
+
+__all__ = ["Profile", "ProfileError", "load_profile", "parse_profile", "profile_names"]
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One model of security key.
+    """One model of security key. What has a default is absent from a model that leaves it out.
 
-    ``vendor_id`` and ``product_id`` are USB's; ``device_version`` is what CTAPHID_INIT answers
-    (major, minor, build); ``algorithms`` are COSE numbers in order of preference, ``extensions``
-    identifiers in the order of getInfo;
-    ``credential_capacity`` counts discoverable credentials; ``max_msg_size`` and
-    ``max_large_blob_array`` are in bytes,
-    ``touch_timeout_s`` in seconds.
+    USB: ``vendor_id``, ``product_id`` and the names; ``device_version`` is what CTAPHID_INIT
+    answers (major, minor, build).
+
+    CTAP: ``versions``, ``options`` (identifiers, which decide the commands there are) and
+    ``extensions`` in the order of getInfo, ``algorithms`` (COSE numbers) and
+    ``pin_uv_protocols`` in order of preference; ``info_members`` are the names of the getInfo
+    members that are sent, all that have a value if empty.
+
+    ``signature_counter`` is one for all credentials, one for each, or always 0.
+    ``attestation`` is what the key vouches with; a key with a certificate offers
+    ``attestation_formats``. Enterprise attestation is for ``enterprise_rp_ids`` and, at the
+    platform's wish, for all.
+
+    PIN lengths are in Unicode code points. A ``pin_complexity`` policy is absent, can be switched
+    on, or holds from the start. ``pin_retries_before_set`` is what getPINRetries answers before
+    there is a PIN. ``token_rolling_timer``: a pinUvAuthToken dies of being idle.
+
+    Fingerprint sensor: ``uv_retries`` matches may fail in all, ``uv_attempts`` in one request.
+    ``long_touch_for_reset`` is absent, can be switched on, or holds from the start.
+    ``credential_capacity`` counts discoverable credentials. Lengths of messages, blobs, names
+    and ids are in bytes, times in seconds.
     """
 
     name: str
     summary: str
+    source: str
     manufacturer: str
     product_name: str
     vendor_id: int
     product_id: int
     device_version: tuple[int, int, int]
-    firmware_version: int
-    aaguid: bytes
     versions: tuple[str, ...]
-    algorithms: tuple[int, ...]
-    extensions: tuple[str, ...]
-    attestation: Literal["basic", "self"]
-    make_cred_uv_not_rqd: bool
-    min_pin_length: int
-    max_msg_size: int
-    max_credentials_in_list: int
-    credential_capacity: int
-    max_large_blob_array: int
     touch_timeout_s: float
+    aaguid: bytes = bytes(16)
+    firmware_version: int | None = None
+    options: tuple[str, ...] = ()
+    info_members: tuple[str, ...] = ()
+    algorithms: tuple[int, ...] = (-7,)
+    extensions: tuple[str, ...] = ()
+    transports: tuple[str, ...] = ("usb",)
+    transports_for_reset: tuple[str, ...] = ()
+    certifications: dict[str, int] = field(default_factory=dict, hash=False)
+    attestation: Literal["basic", "self", "none"] = "basic"
+    attestation_formats: tuple[str, ...] = ("packed",)
+    enterprise_rp_ids: tuple[str, ...] = ()
+    signature_counter: Literal["global", "credential", "zero"] = "global"
+    pin_uv_protocols: tuple[int, ...] = ()
+    min_pin_length: int = 4
+    max_pin_length: int = 63
+    pin_complexity: Literal["absent", "off", "on"] = "absent"
+    pin_complexity_policy_url: str | None = None
+    pin_retries_before_set: Literal["pin-not-set", "counter"] = "pin-not-set"
+    token_rolling_timer: bool = False
+    uv_modality: int = 0
+    uv_retries: int = 0
+    uv_attempts: int = 0
+    fingerprint_samples: int = 0
+    fingerprint_capacity: int = 0
+    fingerprint_name_length: int = 0
+    max_msg_size: int = 1024
+    max_credentials_in_list: int = 8
+    max_credential_id_length: int = 128
+    credential_capacity: int = 0
+    max_cred_blob_length: int = 0
+    max_large_blob_array: int = 0
+    max_rp_ids_for_min_pin: int = 0
+    vendor_prototype_config_commands: tuple[int, ...] = ()
+    long_touch_for_reset: Literal["absent", "off", "on"] = "absent"
+
+    @cached_property
+    def has_tokens(self) -> bool:
+        """Whether tokens have permissions and die (CTAP 2.1); CTAP 2.0's pinToken has not."""
+        return "pinUvAuthToken" in self.options
+
+    def speaks(self, *versions: str) -> bool:
+        """Whether one of ``versions`` is claimed."""
+        return not set(versions).isdisjoint(self.versions)
 
 
 def profile_names() -> list[str]:
@@ -63,23 +115,27 @@ def load_profile(name: str) -> Profile:
 
 
 def parse_profile(name: str, text: str) -> Profile:
-    """A profile from TOML text; unknown, missing and impossible keys are errors.
+    """A profile from TOML text; unknown, missing, impossible and contradictory keys are errors.
 
     ``base`` names a shipped profile from which come the keys that are not there.
     """
     data = _read(name, text)
-    known = set(Profile.__dataclass_fields__) - {"name"}
-    for wrong, keys in (("unknown", data.keys() - known), ("missing", known - data.keys())):
-        if keys:
-            raise ProfileError(f"profile {name}: {wrong} {', '.join(sorted(keys))}")
+    known = {each.name for each in fields(Profile)} - {"name"}
+    for key in sorted(data.keys() - known):
+        close = difflib.get_close_matches(key, known, 1)
+        raise ProfileError(
+            f"profile {name}: unknown {key}" + (f"; did you mean {close[0]}?" if close else "")
+        )
     try:
-        data["aaguid"] = bytes.fromhex(data["aaguid"].replace("-", ""))
-        for key in ("device_version", "versions", "algorithms", "extensions"):
-            data[key] = tuple(data[key])
-        profile = Profile(name=name, **data)
-    except (TypeError, ValueError, AttributeError) as error:
+        if "aaguid" in data:
+            data["aaguid"] = bytes.fromhex(data["aaguid"].replace("-", ""))
+        profile = msgspec.convert({"name": name, **data}, Profile)
+    except msgspec.ValidationError as error:
         raise ProfileError(f"profile {name}: {error}") from None
-    _check(profile)
+    except (TypeError, ValueError, AttributeError):
+        raise ProfileError(f"profile {name}: aaguid is a UUID in hexadecimal") from None
+    for wrong in contradictions(profile):
+        raise ProfileError(f"profile {name}: {wrong}")
     return profile
 
 
@@ -98,26 +154,3 @@ def _read(name: str, text: str) -> dict[str, Any]:
 
 def _shipped(name: str) -> str:
     return (resources.files(__package__) / f"{name}.toml").read_text("utf-8")
-
-
-def _check(profile: Profile) -> None:
-    from firmware_sim.fido.extensions import all_extensions  # which need profiles
-
-    attestations = get_args(Profile.__annotations__["attestation"])
-    limits = {
-        "aaguid": len(profile.aaguid) == 16,
-        "device_version": len(profile.device_version) == 3,
-        "algorithms": bool(profile.algorithms),
-        "extensions": set(profile.extensions) <= all_extensions().keys(),
-        "attestation": profile.attestation in attestations,
-        "versions": "U2F_V2" not in profile.versions or profile.attestation == "basic",
-        "min_pin_length": 4 <= profile.min_pin_length <= 63,
-        "max_msg_size": 1024 <= profile.max_msg_size <= 7609,
-        "max_large_blob_array": profile.max_large_blob_array >= 1024,
-        "vendor_id": 0 <= profile.vendor_id <= 0xFFFF,
-        "product_id": 0 <= profile.product_id <= 0xFFFF,
-        "touch_timeout_s": profile.touch_timeout_s > 0,
-    }
-    for key, held in limits.items():
-        if not held:
-            raise ProfileError(f"profile {profile.name}: {key} cannot be {getattr(profile, key)!r}")

@@ -3,7 +3,41 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Protocol
+
+
+class Placement(IntEnum):
+    """How a finger lies on a fingerprint sensor, by CTAP's numbers (2.1 §6.7.3)."""
+
+    GOOD = 0x00
+    TOO_HIGH = 0x01
+    TOO_LOW = 0x02
+    TOO_LEFT = 0x03
+    TOO_RIGHT = 0x04
+    TOO_FAST = 0x05
+    TOO_SLOW = 0x06
+    POOR_QUALITY = 0x07
+    TOO_SKEWED = 0x08
+    TOO_SHORT = 0x09
+
+
+@dataclass(frozen=True)
+class Press:
+    """One way to touch: ``after_s`` seconds after the request, for ``held_s`` seconds.
+
+    ``finger`` is any name; a sensor knows a finger again by it. A finger that is ``held_s``
+    seconds on the key for ``math.inf`` stays as long as the key wants.
+    """
+
+    after_s: float = 0.0
+    held_s: float = math.inf
+    finger: str = "right index"
+    placement: Placement = Placement.GOOD
+
+    def at(self, now_s: float) -> "Touch":
+        """The touch that this is when it is asked for at true time ``now_s``."""
+        return Touch(now_s + self.after_s, False, self)
 
 
 @dataclass(eq=False)
@@ -16,6 +50,7 @@ class Touch:
 
     true_s: float = math.inf
     refused: bool = False
+    press: Press = Press()
 
 
 class Finger(Protocol):
@@ -32,7 +67,7 @@ class TouchAfter:
         self.delay_s = delay_s
 
     def requested(self, reason: str, now_s: float) -> Touch:
-        return Touch(now_s + self.delay_s)
+        return Press(self.delay_s).at(now_s)
 
 
 def touch_at_once() -> TouchAfter:
@@ -44,19 +79,20 @@ def never_touch() -> TouchAfter:
 
 
 class ScriptedFinger:
-    """Answers request by request from a script: a delay in seconds, or None to refuse.
+    """Answers request by request from a script: a press, its delay alone, or None to refuse.
 
     When the script has ended, nobody touches.
     """
 
-    def __init__(self, script: Iterable[float | None]) -> None:
+    def __init__(self, script: Iterable[Press | float | None]) -> None:
         self._script = iter(script)
 
     def requested(self, reason: str, now_s: float) -> Touch:
         answer = next(self._script, math.inf)
         if answer is None:
             return Touch(now_s, refused=True)
-        return Touch(now_s + answer)
+        press = answer if isinstance(answer, Press) else Press(answer)
+        return press.at(now_s)
 
 
 class TerminalFinger:

@@ -11,7 +11,7 @@ KEY_TEST = """
     from fido2.ctap2 import Ctap2
 
     def test_key(virtual_key):
-        assert Ctap2(virtual_key.device).info.versions == ["U2F_V2", "FIDO_2_0"]
+        assert Ctap2(virtual_key.device).info.versions[0] == "U2F_V2"
         assert virtual_key.is_virtual == (virtual_key.security_key is not None)
 """
 
@@ -70,7 +70,7 @@ def test_the_fixtures_work_together(pytester: pytest.Pytester) -> None:
             listed = [device.serial_number for device in CtapHidDevice.list_devices()]
             assert virtual_key.serial_number in listed
             assert virtual_key.security_key.clock is simulated_clock
-            assert virtual_key.ctap2().info.versions == ["U2F_V2", "FIDO_2_0"]
+            assert virtual_key.ctap2().info.versions[0] == "U2F_V2"
         """
     )
     run(pytester).assert_outcomes(passed=2)

@@ -136,7 +136,7 @@ def test_connect_gives_python_fido2s_own_device() -> None:
         assert type(device) is CtapHidDevice
         assert device.product_name == "tokenkit reference key"
         assert device.serial_number == security_key.serial_number
-        assert Ctap2(device).info.versions == ["U2F_V2", "FIDO_2_0"]
+        assert Ctap2(device).info.versions == ["U2F_V2", "FIDO_2_0", "FIDO_2_1", "FIDO_2_3"]
     security_key.power_off()
     with connect(security_key) as device:
         assert device.ping(b"again") == b"again"

@@ -36,74 +36,86 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map | None:
     if subcommand is None:
         raise CtapStatusError(Status.INVALID_SUBCOMMAND)
     message = bytes((number,)) + (b"" if details is None else cbor.encode(details))
-    require_token(authenticator, parameters, 4, 3, message, Permission.CREDENTIAL_MANAGEMENT)
-    return subcommand(authenticator, details or {})
+    bound = require_token(
+        authenticator,
+        parameters,
+        4,
+        3,
+        message,
+        Permission.CREDENTIAL_MANAGEMENT,
+        persistent=number in _READING,
+    )
+    return subcommand(authenticator, details or {}, bound)
 
 
-def _metadata(authenticator: Authenticator, details: Map) -> Map:
+def _metadata(authenticator: Authenticator, details: Map, bound: str | None) -> Map:
     """§6.8.2; only for a token that is bound to no RP."""
-    _demand_unbound(authenticator)
+    _demand_unbound(bound)
     credentials = authenticator.credentials
     return {1: len(credentials), 2: credentials.remaining}
 
 
-def _enumerate_rps(authenticator: Authenticator, details: Map) -> Map:
+def _enumerate_rps(authenticator: Authenticator, details: Map, bound: str | None) -> Map:
     """§6.8.3; only for a token that is bound to no RP."""
-    _demand_unbound(authenticator)
+    _demand_unbound(bound)
     answers = [
         {3: {"id": rp_id}, 4: hash_of(rp_id)} for rp_id in authenticator.credentials.rp_ids()
     ]
     return _begin(authenticator, _NEXT_RP, answers, 5)
 
 
-def _enumerate_credentials(authenticator: Authenticator, details: Map) -> Map:
+def _enumerate_credentials(authenticator: Authenticator, details: Map, bound: str | None) -> Map:
     """§6.8.4."""
     rp_id_hash = required(details, 1, bytes)
     rp_id = next(
         (rp_id for rp_id in authenticator.credentials.rp_ids() if hash_of(rp_id) == rp_id_hash),
         None,
     )
-    bound = authenticator.token.rp_id
     if bound is not None and hash_of(bound) != rp_id_hash:
         raise CtapStatusError(Status.PIN_AUTH_INVALID)
     found = [] if rp_id is None else authenticator.credentials.discoverable(rp_id)
-    return _begin(authenticator, _NEXT_CREDENTIAL, [_described(each) for each in found], 9)
+    answers = [_described(authenticator, each) for each in found]
+    return _begin(authenticator, _NEXT_CREDENTIAL, answers, 9)
 
 
-def _delete(authenticator: Authenticator, details: Map) -> None:
+def _delete(authenticator: Authenticator, details: Map, bound: str | None) -> None:
     """§6.8.5."""
-    authenticator.credentials.delete(_chosen(authenticator, details))
+    credential = _chosen(authenticator, details, bound)
+    forgotten = authenticator.counter.forget(credential.credential_id)
+    authenticator.credentials.delete(credential, forgotten)
 
 
-def _update_user(authenticator: Authenticator, details: Map) -> None:
+def _update_user(authenticator: Authenticator, details: Map, bound: str | None) -> None:
     """§6.8.6; the user's id stays."""
     user = user_entity(required(details, 3, dict))
-    credential = _chosen(authenticator, details)
+    credential = _chosen(authenticator, details, bound)
     assert credential.user is not None
     if user["id"] != credential.user["id"]:
         raise CtapStatusError(Status.INVALID_PARAMETER)
     authenticator.credentials.update_user(credential, user)
 
 
-def _chosen(authenticator: Authenticator, details: Map) -> Credential:
+def _chosen(authenticator: Authenticator, details: Map, bound: str | None) -> Credential:
     """The discoverable credential that the request names, if the token may touch it."""
     credential_id = descriptor_id(required(details, 2, dict))
     credential = authenticator.credentials.stored(credential_id)
     if credential is None:
         raise CtapStatusError(Status.NO_CREDENTIALS)
-    if authenticator.token.rp_id not in (None, credential.rp_id):
+    if bound not in (None, credential.rp_id):
         raise CtapStatusError(Status.PIN_AUTH_INVALID)
     return credential
 
 
-def _described(credential: Credential) -> Map:
+def _described(authenticator: Authenticator, credential: Credential) -> Map:
     answer: Map = {
         6: credential.user,
         7: {"id": credential.credential_id, "type": "public-key"},
         8: cbor.decode(credential.key.cose_key()),
-        10: cred_protect.level(credential),
-        12: third_party_payment.is_enabled(credential),
     }
+    if cred_protect.IDENTIFIER in authenticator.extensions:
+        answer[10] = cred_protect.level(credential)
+    if third_party_payment.IDENTIFIER in authenticator.extensions:
+        answer[12] = third_party_payment.is_enabled(credential)
     large_blob = large_blob_key.key_of(credential)
     if large_blob is not None:
         answer[11] = large_blob
@@ -138,24 +150,27 @@ def _next(authenticator: Authenticator, number: int) -> Map:
     return answer
 
 
-def _demand_unbound(authenticator: Authenticator) -> None:
-    if authenticator.token.rp_id is not None:
+def _demand_unbound(bound: str | None) -> None:
+    if bound is not None:
         raise CtapStatusError(Status.PIN_AUTH_INVALID)
 
 
 _NEXT_RP, _NEXT_CREDENTIAL = _NEXT = (0x03, 0x05)
-_SUBCOMMANDS: dict[int, Callable[[Authenticator, Map], Map | None]] = {
+_SUBCOMMANDS: dict[int, Callable[[Authenticator, Map, str | None], Map | None]] = {
     0x01: _metadata,
     0x02: _enumerate_rps,
     0x04: _enumerate_credentials,
     0x06: _delete,
     0x07: _update_user,
 }
+# what the persistent token may do, too (2.2)
+_READING = (0x01, 0x02, 0x04)
 
 COMMAND = Command(
     CODE,
     run,
-    info=lambda authenticator: {0x04: {"credMgmt": True}},
+    options=("credMgmt",),
+    info=lambda authenticator: {0x04: {"credMgmt": True, "perCredMgmtRO": True}},
     follows=CODE,
     permission=Permission.CREDENTIAL_MANAGEMENT,
 )

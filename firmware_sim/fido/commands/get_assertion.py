@@ -1,4 +1,4 @@
-"""authenticatorGetAssertion (CTAP 2.1 §6.2); step numbers are §6.2.2's."""
+"""authenticatorGetAssertion (CTAP 2.3 §6.2); step numbers are §6.2.2's."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from firmware_sim.fido.extensions import cred_protect
 from firmware_sim.fido.pin_uv_token import Permission
 from firmware_sim.fido.request import Map, descriptor_ids, optional, required
 from firmware_sim.fido.status import CtapStatusError, Status
-from firmware_sim.fido.verification import read_options, read_pin_uv_auth
+from firmware_sim.fido.verification import read_options, read_user
 
 CODE = 0x02
 
@@ -45,40 +45,37 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     inputs = optional(parameters, 4, dict)
     options = read_options(parameters, 5)
 
-    # steps 1-2
-    pin_uv_auth = await read_pin_uv_auth(authenticator, parameters, 6, 7)
+    who = await read_user(authenticator, parameters, options, 6, 7)  # steps 1, 2, 4
     if options.rk is not None:  # step 4
         raise CtapStatusError(Status.UNSUPPORTED_OPTION)
-    flags = 0
-    if pin_uv_auth is not None and authenticator.pin.is_set:  # step 6
-        pin_uv_auth.verify(authenticator, client_data_hash, Permission.GET_ASSERTION, rp_id)
-        flags |= auth_data.UV
-    elif authenticator.settings.always_uv and options.up is not False:  # step 5
-        raise CtapStatusError(Status.PUAT_REQUIRED)
+    up = options.up is not False
+    if authenticator.settings.always_uv and up:
+        who.demand_verification()  # step 5
+    sign_in = f"sign in to {rp_id}"
+    await who.verify(client_data_hash, Permission.GET_ASSERTION, rp_id, sign_in)  # step 6
 
     credentials = authenticator.credentials  # step 7
-    verified = bool(flags & auth_data.UV)
     if allowed:
         rp_id_hash = hash_of(rp_id)
         found = (credentials.find(credential_id, rp_id_hash) for credential_id in allowed)
         applicable = [
             credential
             for credential in found
-            if credential is not None and not cred_protect.is_hidden(credential, verified, True)
+            if credential is not None
+            and not cred_protect.is_hidden(credential, who.verified, listed=True)
         ][:1]
     else:
         applicable = [
             credential
             for credential in credentials.discoverable(rp_id)
-            if not cred_protect.is_hidden(credential, verified, False)
+            if not cred_protect.is_hidden(credential, who.verified, listed=False)
         ]
     if not applicable:
         raise CtapStatusError(Status.NO_CREDENTIALS)
 
-    if options.up is not False:  # steps 8-9
-        await authenticator.user_presence(f"sign in to {rp_id}")
-        authenticator.token.spend()
-        flags |= auth_data.UP
+    if up:  # steps 8-9
+        await who.touch(sign_in)
+    flags = (auth_data.UP if up else 0) | (auth_data.UV if who.verified else 0)
 
     several = len(applicable) > 1
     asked = Asked(client_data_hash, flags, inputs or {}, several)
@@ -101,7 +98,7 @@ def sign(authenticator: Authenticator, credential: Credential, asked: Asked) -> 
         outputs = extension.sign(
             Assertion(authenticator, credential, present, verified, asked.inputs, members)
         )
-    counter = authenticator.next_counter()
+    counter = authenticator.counter.next(credential.credential_id)
     data = auth_data.assertion_data(credential.rp_id_hash, flags, counter, outputs)
     answer: Map = {
         1: {"id": credential.credential_id, "type": "public-key"},

@@ -67,7 +67,7 @@ async def _write(
         raise CtapStatusError(Status.INVALID_PARAMETER)
     if writing is None or offset != len(writing.received):
         raise CtapStatusError(Status.INVALID_SEQ)
-    if authenticator.pin.is_set or authenticator.settings.always_uv:
+    if authenticator.is_protected or authenticator.settings.always_uv:
         message = (
             b"\xff" * 32
             + bytes((CODE, 0))
@@ -100,4 +100,11 @@ def _info(authenticator: Authenticator) -> Map:
     return {0x04: {"largeBlobs": True}, 0x0B: authenticator.profile.max_large_blob_array}
 
 
-COMMAND = Command(CODE, run, info=_info, follows=CODE, permission=Permission.LARGE_BLOB_WRITE)
+COMMAND = Command(
+    CODE,
+    run,
+    options=("largeBlobs",),
+    info=_info,
+    follows=CODE,
+    permission=Permission.LARGE_BLOB_WRITE,
+)

@@ -1,4 +1,4 @@
-"""authenticatorMakeCredential (CTAP 2.1 §6.1); step numbers are §6.1.2's."""
+"""authenticatorMakeCredential (CTAP 2.3 §6.1); step numbers are §6.1.2's."""
 
 from firmware_sim.fido import auth_data, extension
 from firmware_sim.fido.algorithms import ALGORITHMS
@@ -8,9 +8,16 @@ from firmware_sim.fido.credential import hash_of
 from firmware_sim.fido.extension import Registration
 from firmware_sim.fido.extensions import cred_protect
 from firmware_sim.fido.pin_uv_token import Permission
-from firmware_sim.fido.request import Map, descriptor_ids, optional, required, user_entity
+from firmware_sim.fido.request import (
+    Map,
+    descriptor_ids,
+    of_type,
+    optional,
+    required,
+    user_entity,
+)
 from firmware_sim.fido.status import CtapStatusError, Status
-from firmware_sim.fido.verification import read_options, read_pin_uv_auth
+from firmware_sim.fido.verification import read_options, read_user, verification_required
 
 
 async def run(authenticator: Authenticator, parameters: Map) -> Map:
@@ -23,71 +30,101 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     excluded = descriptor_ids(parameters, 5, profile.max_credentials_in_list)
     inputs = optional(parameters, 6, dict)
     options = read_options(parameters, 7)
+    rk = options.rk is True
+    preference = _formats(parameters)
 
-    # steps 1-2
-    pin_uv_auth = await read_pin_uv_auth(authenticator, parameters, 8, 9)
+    who = await read_user(authenticator, parameters, options, 8, 9)  # steps 1, 2, 5
     algorithm = _choose_algorithm(key_parameters, profile.algorithms)  # step 3
-    if options.up is False:  # step 5
-        raise CtapStatusError(Status.INVALID_OPTION)
-    flags = auth_data.UP
-    if optional(parameters, 10, int) is not None:  # step 9: no enterprise attestation
-        raise CtapStatusError(Status.INVALID_PARAMETER)
-    if authenticator.pin.is_set:  # steps 7, 8, 10, 11
-        if pin_uv_auth is not None:
-            pin_uv_auth.verify(authenticator, client_data_hash, Permission.MAKE_CREDENTIAL, rp_id)
-            flags |= auth_data.UV
-        elif options.rk or not _uv_not_required(authenticator):
-            raise CtapStatusError(Status.PUAT_REQUIRED)
-    elif authenticator.settings.always_uv:  # step 6
-        raise CtapStatusError(Status.PUAT_REQUIRED)
+    if options.up is False or (rk and "rk" not in profile.options):  # step 5
+        raise CtapStatusError(
+            Status.INVALID_OPTION if options.up is False else Status.UNSUPPORTED_OPTION
+        )
+    if authenticator.settings.always_uv:
+        who.demand_verification()  # step 6
+    not_required = _uv_not_required(authenticator) and not rk  # steps 7, 8
+    if authenticator.is_protected and not who.is_to_be_verified and not not_required:
+        raise verification_required(authenticator)
+    enterprise = _is_enterprise(authenticator, parameters, rp_id)  # step 9
+    register = f"register at {rp_id}"
+    await who.verify(client_data_hash, Permission.MAKE_CREDENTIAL, rp_id, register)  # 10, 11
 
-    verified = bool(flags & auth_data.UV)
     for credential_id in excluded or ():  # step 12
         known = authenticator.credentials.find(credential_id, hash_of(rp_id))
-        if known is not None and not cred_protect.is_hidden(known, verified, listed=True):
-            await authenticator.user_presence(f"tell that it is already registered at {rp_id}")
+        if known is not None and not cred_protect.is_hidden(known, who.verified, listed=True):
+            if not who.present:
+                await authenticator.user_presence(f"tell that it is registered at {rp_id}")
             raise CtapStatusError(Status.CREDENTIAL_EXCLUDED)
 
-    await authenticator.user_presence(f"register at {rp_id}")  # step 14
-    authenticator.token.spend()
+    await who.touch(register)  # steps 13, 14
 
-    credentials = authenticator.credentials  # steps 15-17
+    credentials = authenticator.credentials  # steps 15-18
     key = credentials.new_key(algorithm)
     outputs: Map = {}
     state: Map = {}
     members: Map = {}
     if inputs:
         registration = Registration(
-            authenticator, rp_id, options.rk is True, verified, key, inputs, state, members
+            authenticator, rp_id, rk, who.verified, key, inputs, state, members
         )
         outputs = extension.register(registration)
-    if options.rk:
-        credential, changes = credentials.add_discoverable(rp_id, user, key, state)
-        counter = authenticator.next_counter(changes)
-        credentials.remember(credential)
+    if rk:
+        credential, replaced, changes = credentials.add_discoverable(rp_id, user, key, state)
+        if replaced is not None:
+            changes |= authenticator.counter.forget(replaced.credential_id)
+        counter = authenticator.counter.next(credential.credential_id, changes)
+        credentials.remember(credential, replaced)
     else:
         credential = credentials.add_server_side(hash_of(rp_id), key, state)
-        counter = authenticator.next_counter()
+        counter = authenticator.counter.next(credential.credential_id)
+    flags = auth_data.UP | (auth_data.UV if who.verified else 0)
     data = auth_data.attested_data(credential, profile.aaguid, flags, counter, outputs)
-    statement = authenticator.attestation.statement(credential, data, client_data_hash)
-    return {1: "packed", 2: data, 3: statement, **members}
+    attestation = authenticator.attestation  # step 19
+    name = attestation.choose(preference, credential, enterprise)
+    statement = attestation.statement(name, credential, data, client_data_hash, enterprise)
+    answer: Map = {1: name, 2: data, 3: statement, **members}
+    if enterprise:
+        answer[4] = True
+    return answer
 
 
 def info(authenticator: Authenticator) -> Map:
     profile = authenticator.profile
     return {
-        0x04: {"rk": True, "makeCredUvNotRqd": _uv_not_required(authenticator)},
+        0x04: {
+            "rk": True,
+            "ep": authenticator.settings.enterprise_attestation,
+            "makeCredUvNotRqd": _uv_not_required(authenticator),
+        },
         0x07: profile.max_credentials_in_list,
-        0x08: 128,  # wrapped ids take 67 bytes, discoverable ones 32
+        0x08: profile.max_credential_id_length,
         0x0A: [{"alg": number, "type": "public-key"} for number in profile.algorithms],
         0x14: authenticator.credentials.remaining,
-        0x16: ["packed"],
+        0x16: list(authenticator.attestation.formats),
     }
 
 
 def _uv_not_required(authenticator: Authenticator) -> bool:
     """Whether server-side credentials are made without the PIN that is set."""
-    return authenticator.profile.make_cred_uv_not_rqd and not authenticator.settings.always_uv
+    offered = "makeCredUvNotRqd" in authenticator.profile.options
+    return offered and not authenticator.settings.always_uv
+
+
+def _is_enterprise(authenticator: Authenticator, parameters: Map, rp_id: str) -> bool:
+    """Whether the statement is to name this very key (step 9): 1 asks it for the RPs that the
+    vendor listed, 2 for any RP, as the platform's manager wishes."""
+    asked = optional(parameters, 10, int)
+    if asked is None:
+        return False
+    if not authenticator.settings.enterprise_attestation:
+        raise CtapStatusError(Status.INVALID_PARAMETER)
+    if asked not in (1, 2):
+        raise CtapStatusError(Status.INVALID_OPTION)
+    return asked == 2 or rp_id in authenticator.profile.enterprise_rp_ids
+
+
+def _formats(parameters: Map) -> list[str]:
+    """attestationFormatsPreference (2.2)."""
+    return [of_type(name, str) for name in optional(parameters, 11, list) or []]
 
 
 def _rp_id(parameters: Map) -> str:

@@ -1,20 +1,38 @@
-"""authenticatorReset (CTAP 2.1 §6.6)."""
+"""authenticatorReset (CTAP 2.3 §6.6)."""
 
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.command import Command
 from firmware_sim.fido.request import Map
+from firmware_sim.fido.settings import Changes
 from firmware_sim.fido.status import CtapStatusError, Status
 
 AFTER_POWER_UP_S = 10.0
+LONG_TOUCH_S = 5.0
 
 
 async def run(authenticator: Authenticator, parameters: Map) -> None:
-    """Erase everything, in one transaction; only in the first 10 s after power-up, with a touch."""
+    """Erase everything, in one transaction; only in the first 10 s after power-up, with a touch,
+    a long one where that is set, and by a transport that is for it."""
+    transports = authenticator.profile.transports_for_reset
+    if transports and authenticator.transport not in transports:
+        raise CtapStatusError(Status.NOT_ALLOWED)
     if authenticator.age_s > AFTER_POWER_UP_S:
         raise CtapStatusError(Status.NOT_ALLOWED)
-    await authenticator.user_presence("erase everything on it")
-    authenticator.flash.write({key: None for key, _ in authenticator.flash.items()})
+    hold_s = LONG_TOUCH_S if authenticator.settings.long_touch_for_reset else 0.0
+    await authenticator.user_presence("erase everything on it", hold_s)
+    erased: Changes = {key: None for key, _ in authenticator.flash.items()}
+    authenticator.flash.write(erased | authenticator.fresh_secrets())
     authenticator.load()
 
 
-COMMAND = Command(0x07, run, takes_parameters=False)
+def info(authenticator: Authenticator) -> Map:
+    profile = authenticator.profile
+    members: Map = {}
+    if profile.long_touch_for_reset != "absent":
+        members[0x18] = authenticator.settings.long_touch_for_reset
+    if profile.transports_for_reset:
+        members[0x1A] = list(profile.transports_for_reset)
+    return members
+
+
+COMMAND = Command(0x07, run, takes_parameters=False, info=info)

@@ -9,4 +9,4 @@ async def run(authenticator: Authenticator, parameters: Map) -> None:
     await authenticator.user_presence("select this key")
 
 
-COMMAND = Command(0x0B, run, takes_parameters=False)
+COMMAND = Command(0x0B, run, takes_parameters=False, versions=("FIDO_2_1", "FIDO_2_3"))

@@ -5,13 +5,12 @@ from firmware_sim.fido.extension import Assertion, Extension, Registration
 from firmware_sim.fido.request import Map, of_type
 
 IDENTIFIER = "credBlob"
-MAX_BYTES = 32
 
 
 def _register(registration: Registration, value: object) -> bool:
     """Whether it was stored; one that does not fit is no error."""
     blob = of_type(value, bytes)
-    if not registration.rk or len(blob) > MAX_BYTES:
+    if not registration.rk or len(blob) > registration.authenticator.profile.max_cred_blob_length:
         return False
     registration.state[IDENTIFIER] = blob
     return True
@@ -25,7 +24,7 @@ def _sign(assertion: Assertion, value: object) -> bytes | None:
 
 
 def _info(authenticator: Authenticator) -> Map:
-    return {0x0F: MAX_BYTES}
+    return {0x0F: authenticator.profile.max_cred_blob_length}
 
 
 EXTENSION = Extension(IDENTIFIER, register=_register, sign=_sign, info=_info)

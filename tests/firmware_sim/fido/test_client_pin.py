@@ -4,6 +4,8 @@ import pytest
 from fido2.ctap2 import ClientPin, PinProtocolV1, PinProtocolV2
 from fido2.utils import sha256
 
+from firmware_sim.profiles import parse_profile
+
 MC = ClientPin.PERMISSION.MAKE_CREDENTIAL
 GA = ClientPin.PERMISSION.GET_ASSERTION
 PROTOCOLS = [PinProtocolV1, PinProtocolV2]
@@ -135,9 +137,32 @@ def test_permissions(bench):
     assert bench.fails(client.get_pin_token, "1234", ClientPin.PERMISSION(0)) == (
         "INVALID_PARAMETER"
     )
-    for permission in (0x08, 0x40):
-        wanted = ClientPin.PERMISSION(permission)
-        assert bench.fails(client.get_pin_token, "1234", wanted) == "UNAUTHORIZED_PERMISSION"
+    # the persistent permission comes alone
+    mixed = ClientPin.PERMISSION(0x40 | 0x04)
+    assert bench.fails(client.get_pin_token, "1234", mixed) == "UNAUTHORIZED_PERMISSION"
+
+
+@pytest.mark.parametrize("permission", [0x04, 0x08, 0x10, 0x20, 0x40])
+def test_permissions_that_nothing_asks_for(make_bench, permission):
+    bench = make_bench(
+        parse_profile(
+            "no-options",
+            """
+            base = "self-attested"
+            versions = ["FIDO_2_0"]
+            options = ["rk", "up", "clientPin", "pinUvAuthToken"]
+            extensions = []
+            max_cred_blob_length = 0
+            max_large_blob_array = 0
+            max_rp_ids_for_min_pin = 0
+            vendor_prototype_config_commands = []
+            long_touch_for_reset = "absent"
+            """,
+        )
+    )
+    bench.pin().set_pin("1234")
+    wanted = ClientPin.PERMISSION(permission)
+    assert bench.fails(bench.pin().get_pin_token, "1234", wanted) == "UNAUTHORIZED_PERMISSION"
 
 
 def test_a_token_dies_unused_after_30_seconds_and_at_10_minutes(bench):
@@ -196,8 +221,10 @@ def test_with_a_pin_discoverable_credentials_need_it(bench):
     [
         ({1: 1}, "MISSING_PARAMETER"),
         ({1: 1, 2: 99}, "INVALID_SUBCOMMAND"),
-        ({1: 1, 2: 6}, "INVALID_SUBCOMMAND"),
-        ({1: 1, 2: 7}, "INVALID_SUBCOMMAND"),
+        ({1: 1, 2: 6}, "MISSING_PARAMETER"),
+        ({1: 1, 2: 6, 3: {}}, "MISSING_PARAMETER"),
+        ({1: 1, 2: 6, 3: {}, 9: 0}, "INVALID_PARAMETER"),
+        ({1: 1, 2: 6, 3: {}, 9: 1, 10: "x"}, "NOT_ALLOWED"),
         ({2: 2}, "MISSING_PARAMETER"),
         ({1: 3, 2: 2}, "INVALID_PARAMETER"),
         ({1: "1", 2: 2}, "CBOR_UNEXPECTED_TYPE"),
@@ -214,6 +241,12 @@ def test_with_a_pin_discoverable_credentials_need_it(bench):
 )
 def test_bad_requests(bench, request_, status):
     assert bench.fails(bench.ctap.send_cbor, 6, request_) == status
+
+
+@pytest.mark.parametrize("subcommand", [6, 7])
+def test_a_key_without_a_sensor_has_no_uv_subcommands(make_bench, subcommand):
+    bench = make_bench("self-attested")
+    assert bench.fails(bench.ctap.client_pin, 2, subcommand) == "INVALID_SUBCOMMAND"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from fido2.ctap import CtapError
 from fido2.ctap2 import Config, PinProtocolV1, PinProtocolV2
 
 PIN = "271828"
@@ -159,12 +160,14 @@ def test_eight_rps_and_no_ninth(configured):
 
 
 def test_a_reset_brings_the_factory_settings_back(configured):
+    configured.config().set_min_pin_length(8, ["a.example"], pin_complexity_policy=True)
+    configured.config().enable_enterprise_attestation()
     configured.config().toggle_always_uv()
-    configured.config().set_min_pin_length(8, ["a.example"])
     configured.bench.power_cycle()
     configured.bench.ctap.reset()
     info = configured.info
     assert (info.min_pin_length, info.options["alwaysUv"]) == (4, False)
+    assert (info.options["ep"], info.pin_complexity_policy) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +177,8 @@ def test_a_reset_brings_the_factory_settings_back(configured):
         ({"sub_cmd": 2, "pin_uv_param": bytes(16)}, "MISSING_PARAMETER"),
         ({"sub_cmd": 2, "pin_uv_param": bytes(16), "pin_uv_protocol": 3}, "INVALID_PARAMETER"),
         ({"sub_cmd": 2, "pin_uv_param": bytes(16), "pin_uv_protocol": 1}, "PIN_AUTH_INVALID"),
-        ({"sub_cmd": 1}, "INVALID_PARAMETER"),
-        ({"sub_cmd": 0xFF}, "INVALID_PARAMETER"),
+        ({"sub_cmd": 5}, "INVALID_PARAMETER"),
+        ({"sub_cmd": 0xFE}, "INVALID_PARAMETER"),
     ],
 )
 def test_wrong_requests(configured, arguments, status):
@@ -192,7 +195,76 @@ def test_a_token_for_something_else(configured):
     assert configured.fails(config.toggle_always_uv) == "PIN_AUTH_INVALID"
 
 
-@pytest.mark.parametrize("details", [{1: "6"}, {2: "a.example"}, {2: [1]}, {3: 1}])
+@pytest.mark.parametrize("details", [{1: "6"}, {2: "a.example"}, {2: [1]}, {3: 1}, {4: 1}])
 def test_wrong_types(configured, details):
     failed = configured.fails(configured.bench.ctap.config, 3, details)
     assert failed == "CBOR_UNEXPECTED_TYPE"
+
+
+def test_always_uv_without_a_pin_can_only_be_switched_off(configured):
+    configured.config().toggle_always_uv()
+    assert configured.fails(configured.config().set_min_pin_length, 6) == "PUAT_REQUIRED"
+    configured.config().toggle_always_uv()
+    assert configured.info.options["alwaysUv"] is False
+
+
+def test_pin_complexity(configured):
+    """A PIN that was good enough before must be changed, and simple ones are refused."""
+    assert configured.info.pin_complexity_policy is False
+    assert configured.info.pin_complexity_policy_url == b"https://tokenkit.example/pin-complexity"
+    configured.client.set_pin("1234")
+    configured.config("1234").set_min_pin_length(pin_complexity_policy=True)
+    assert configured.info.pin_complexity_policy is True
+    assert configured.info.force_pin_change is True
+    for simple in ("4321", "abcdef", "7777", "7878", "122112"):
+        assert configured.fails(configured.client.change_pin, "1234", simple) == (
+            "PIN_POLICY_VIOLATION"
+        )
+    configured.client.change_pin("1234", "1235")
+    configured.bench.power_cycle()
+    assert configured.info.pin_complexity_policy is True
+    assert configured.info.force_pin_change is False
+
+
+def test_a_pin_that_is_complex_enough_stays(configured):
+    configured.client.set_pin(PIN)
+    configured.config().set_min_pin_length(pin_complexity_policy=True)
+    assert configured.info.force_pin_change is False
+
+
+def test_the_named_rps_learn_the_complexity_policy(configured):
+    bench = configured.bench
+    asked = {"extensions": {"pinComplexityPolicy": True}}
+    assert bench.make(**asked).auth_data.extensions is None
+    configured.config().set_min_pin_length(rp_ids=[bench.rp_id])
+    assert bench.make(**asked).auth_data.extensions == {"pinComplexityPolicy": False}
+    configured.config().set_min_pin_length(pin_complexity_policy=True)
+    assert bench.make(**asked).auth_data.extensions == {"pinComplexityPolicy": True}
+    assert bench.make(extensions={"pinComplexityPolicy": False}).auth_data.extensions is None
+
+
+def test_vendor_prototype(configured):
+    bench = configured.bench
+    [offered] = configured.info.vendor_prototype_config_commands
+    assert bench.ctap.config(0xFF, {1: offered}) == {}
+    assert bench.fails(bench.ctap.config, 0xFF, {1: 7}) == "INVALID_PARAMETER"
+    assert bench.fails(bench.ctap.config, 0xFF, {}) == "MISSING_PARAMETER"
+
+
+def test_every_subcommand_that_is_listed_is_there(configured):
+    assert configured.info.authenticator_config_commands == [1, 2, 3, 4, 0xFF]
+    for number in range(256):
+        known = configured.bench.raw(bytes([0x0D, 0xA1, 1]) + number_in_cbor(number))
+        listed = number in configured.info.authenticator_config_commands
+        assert (known[0] != CtapError.ERR.INVALID_PARAMETER) is listed, number
+
+
+def number_in_cbor(number):
+    return bytes([number]) if number < 24 else bytes([0x18, number])
+
+
+def test_a_profile_without_them(make_bench):
+    bench = make_bench("self-attested")
+    assert bench.ctap.get_info().authenticator_config_commands == [2, 3, 4, 0xFF]
+    assert "ep" not in bench.ctap.get_info().options
+    assert bench.fails(bench.ctap.config, 1) == "INVALID_PARAMETER"

@@ -51,47 +51,6 @@ def test_storage_that_fails_is_a_status_not_a_crash(bench, monkeypatch):
     bench.make()
 
 
-def test_get_info_says_what_is_there(bench):
-    info = bench.ctap.get_info()
-    assert info.versions == ["U2F_V2", "FIDO_2_0"]
-    assert info.extensions == [
-        "credBlob",
-        "credProtect",
-        "hmac-secret",
-        "hmac-secret-mc",
-        "largeBlobKey",
-        "minPinLength",
-        "thirdPartyPayment",
-    ]
-    assert info.max_cred_blob_length == 32
-    assert info.max_large_blob == 4096
-    assert info.max_rpids_for_min_pin == 8
-    assert info.authenticator_config_commands == [2, 3]
-    assert info.force_pin_change is False
-    assert info.options == {
-        "rk": True,
-        "up": True,
-        "plat": False,
-        "alwaysUv": False,
-        "authnrCfg": True,
-        "clientPin": False,
-        "credMgmt": True,
-        "largeBlobs": True,
-        "setMinPINLength": True,
-        "pinUvAuthToken": True,
-        "makeCredUvNotRqd": True,
-    }
-    assert info.pin_uv_protocols == [2, 1]
-    assert info.max_msg_size == 7609
-    assert [entry["alg"] for entry in info.algorithms] == [-7, -8]
-    longest = max(
-        len(bench.make(options={"rk": rk}).auth_data.credential_data.credential_id)
-        for rk in (False, True)
-    )
-    assert longest <= info.max_cred_id_length
-    assert bench.ctap.get_info().remaining_disc_creds == 99
-
-
 leaves = (
     st.integers(-300, 300)
     | st.binary(max_size=40)

@@ -134,7 +134,7 @@ def test_another_algorithm_is_none_of_u2fs(bench, u2f):
 def test_always_uv_ends_u2f(bench, u2f):
     handle = u2f.register(CHALLENGE, APP).key_handle
     Config(bench.ctap).toggle_always_uv()
-    assert bench.ctap.get_info().versions == ["FIDO_2_0"]
+    assert bench.ctap.get_info().versions == ["FIDO_2_0", "FIDO_2_1", "FIDO_2_3"]
     assert fails(u2f.register, CHALLENGE, APP) == 0x6986
     assert fails(u2f.authenticate, CHALLENGE, APP, handle) == 0x6986
     assert u2f.get_version() == "U2F_V2"
@@ -143,7 +143,7 @@ def test_always_uv_ends_u2f(bench, u2f):
 def test_a_profile_without_u2f(make_bench):
     bench = make_bench("self-attested")
     assert bench.device.capabilities & CAPABILITY.NMSG
-    assert bench.ctap.get_info().versions == ["FIDO_2_0"]
+    assert bench.ctap.get_info().versions == ["FIDO_2_0", "FIDO_2_1", "FIDO_2_3"]
     assert bench.fails(Ctap1(bench.device).get_version) == "INVALID_COMMAND"
 
 

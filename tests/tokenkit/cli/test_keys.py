@@ -64,7 +64,7 @@ def test_info(run: Run) -> None:
     status, out, _ = run("info", "virtual:reference?seed=7", "--json")
     shown = json.loads(out)
     assert shown["selector"] == "virtual:reference?seed=7"
-    assert shown["info"]["versions"] == ["U2F_V2", "FIDO_2_0"]
+    assert shown["info"]["versions"] == ["U2F_V2", "FIDO_2_0", "FIDO_2_1", "FIDO_2_3"]
 
 
 def test_ping(run: Run) -> None:

@@ -35,7 +35,7 @@ def test_auto_opens_the_only_key(physical: Any) -> None:
         assert opened.selector == "hid:/dev/hidraw3"
         assert opened.serial_number == key.serial_number
         assert not opened.is_virtual
-        assert opened.ctap2().info.versions == ["U2F_V2", "FIDO_2_0"]
+        assert opened.ctap2().info.versions == ["U2F_V2", "FIDO_2_0", "FIDO_2_1", "FIDO_2_3"]
 
 
 def test_auto_with_several_keys_lists_them(physical: Any) -> None:
@@ -115,7 +115,7 @@ def test_one_bad_key_does_not_hide_the_others(
     physical.add("/good-2")
     keys = {key.selector: key for key in discover()}
     assert keys["hid:/good-1"].problem is None
-    assert keys["hid:/good-2"].versions == ("U2F_V2", "FIDO_2_0")
+    assert keys["hid:/good-2"].versions == ("U2F_V2", "FIDO_2_0", "FIDO_2_1", "FIDO_2_3")
     assert problem in (keys["hid:/bad"].problem or "")
 
 

@@ -1,0 +1,161 @@
+"""What cannot be: limits out of range, and keys of a profile that contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from firmware_sim.profiles import Profile
+
+# an option identifier of getInfo, and the options that it makes no sense without (CTAP 2.3 §6.4)
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "plat": (),
+    "rk": (),
+    "up": (),
+    "uv": (),
+    "clientPin": (),
+    "pinUvAuthToken": (),
+    "noMcGaPermissionsWithClientPin": ("clientPin",),
+    "largeBlobs": ("rk",),
+    "ep": ("authnrCfg",),
+    "bioEnroll": ("uv",),
+    "userVerificationMgmtPreview": ("uv",),
+    "uvBioEnroll": ("bioEnroll",),
+    "authnrCfg": (),
+    "uvAcfg": ("authnrCfg", "uv"),
+    "credMgmt": ("rk",),
+    "perCredMgmtRO": ("credMgmt", "pinUvAuthToken"),
+    "credentialMgmtPreview": ("rk", "clientPin"),
+    "setMinPINLength": ("authnrCfg", "clientPin"),
+    "makeCredUvNotRqd": (),
+    "alwaysUv": ("authnrCfg",),
+}
+# an extension, and the option or extension that it makes no sense without (§12)
+_EXTENSIONS_NEED = {
+    "hmac-secret-mc": "hmac-secret",
+    "largeBlobKey": "largeBlobs",
+    "minPinLength": "setMinPINLength",
+    "pinComplexityPolicy": "setMinPINLength",
+    "credBlob": "rk",
+    "thirdPartyPayment": "rk",
+}
+FORMATS = ("packed", "fido-u2f", "none")
+
+
+def contradictions(profile: Profile) -> Iterator[str]:
+    """What is wrong with ``profile``, in words; nothing if it can be."""
+    yield from _limits(profile)
+    yield from _names(profile)
+    yield from _needs(profile)
+    yield from _versions(profile)
+
+
+def _limits(profile: Profile) -> Iterator[str]:
+    fingerprints = "uv" in profile.options
+    limits = {
+        "aaguid": len(profile.aaguid) == 16,
+        "vendor_id": 0 <= profile.vendor_id <= 0xFFFF,
+        "product_id": 0 <= profile.product_id <= 0xFFFF,
+        "device_version": all(0 <= each <= 0xFF for each in profile.device_version),
+        "versions": bool(profile.versions),
+        "algorithms": bool(profile.algorithms),
+        "transports": bool(profile.transports),
+        "min_pin_length": 4 <= profile.min_pin_length <= profile.max_pin_length,
+        "max_pin_length": 8 <= profile.max_pin_length <= 63,
+        "max_msg_size": 1024 <= profile.max_msg_size <= 7609,
+        "max_credentials_in_list": profile.max_credentials_in_list >= 1,
+        "max_credential_id_length": 32 <= profile.max_credential_id_length <= 1023,
+        "max_large_blob_array": profile.max_large_blob_array >= 1024
+        if "largeBlobs" in profile.options
+        else profile.max_large_blob_array == 0,
+        "max_cred_blob_length": profile.max_cred_blob_length >= 32
+        if "credBlob" in profile.extensions
+        else profile.max_cred_blob_length == 0,
+        "credential_capacity": (profile.credential_capacity > 0) is ("rk" in profile.options),
+        "touch_timeout_s": profile.touch_timeout_s > 0,
+        "uv_modality": (profile.uv_modality > 0) is fingerprints,
+        "uv_retries": (1 <= profile.uv_retries <= 25) is fingerprints,
+        "uv_attempts": (1 <= profile.uv_attempts <= 5) is fingerprints,
+        "fingerprint_samples": (profile.fingerprint_samples > 0) is fingerprints,
+        "fingerprint_capacity": (profile.fingerprint_capacity > 0) is fingerprints,
+        "fingerprint_name_length": (profile.fingerprint_name_length > 0) is fingerprints,
+        "max_rp_ids_for_min_pin": "setMinPINLength" in profile.options
+        or profile.max_rp_ids_for_min_pin == 0,
+        "pin_complexity_policy_url": profile.pin_complexity != "absent"
+        or profile.pin_complexity_policy_url is None,
+    }
+    for key, held in limits.items():
+        if not held:
+            yield f"{key} cannot be {getattr(profile, key)!r}"
+
+
+def _names(profile: Profile) -> Iterator[str]:
+    # these need profiles
+    from firmware_sim.fido.algorithms import ALGORITHMS
+    from firmware_sim.fido.commands.get_info import MEMBERS
+    from firmware_sim.fido.extensions import all_extensions
+
+    known = {
+        "options": OPTIONS.keys(),
+        "extensions": all_extensions().keys(),
+        "info_members": MEMBERS.keys(),
+        "algorithms": ALGORITHMS.keys(),
+        "attestation_formats": set(FORMATS),
+        "pin_uv_protocols": {1, 2},
+        "transports": {"usb", "nfc", "ble", "smart-card"},
+    }
+    for key, names in known.items():
+        given = getattr(profile, key)
+        for name in given:
+            if name not in names:
+                yield f"{key} cannot have {name!r}"
+        if len(set(given)) < len(given):
+            yield f"{key} names something twice"
+
+
+def _needs(profile: Profile) -> Iterator[str]:
+    options = set(profile.options)
+    for option in profile.options:
+        for needed in OPTIONS[option]:
+            if needed not in options:
+                yield f"option {option} needs option {needed}"
+    for extension in profile.extensions:
+        needed = _EXTENSIONS_NEED.get(extension, "")
+        if needed and needed not in options | set(profile.extensions):
+            yield f"extension {extension} needs {needed}"
+    if ("clientPin" in options or "uv" in options) is not bool(profile.pin_uv_protocols):
+        yield "pin_uv_protocols go with option clientPin or uv"
+    if "pinComplexityPolicy" in profile.extensions and profile.pin_complexity == "absent":
+        yield "extension pinComplexityPolicy needs pin_complexity"
+    if profile.vendor_prototype_config_commands and "authnrCfg" not in options:
+        yield "vendor_prototype_config_commands need option authnrCfg"
+    if profile.long_touch_for_reset == "off" and "authnrCfg" not in options:
+        yield "long_touch_for_reset can be switched on by option authnrCfg only"
+    if "ep" in options and profile.attestation != "basic":
+        yield "option ep needs attestation basic"
+    if profile.enterprise_rp_ids and "ep" not in options:
+        yield "enterprise_rp_ids need option ep"
+
+
+def _versions(profile: Profile) -> Iterator[str]:
+    if "U2F_V2" in profile.versions and profile.attestation == "self":
+        yield "version U2F_V2 has no self attestation"
+    if profile.versions == ("U2F_V2",) and (profile.options or profile.extensions):
+        yield "version U2F_V2 alone has neither options nor extensions"
+    previews = {"credentialMgmtPreview", "userVerificationMgmtPreview"} & set(profile.options)
+    if previews and not profile.speaks("FIDO_2_1_PRE"):
+        yield f"option {min(previews)} needs version FIDO_2_1_PRE"
+    if profile.speaks("FIDO_2_1", "FIDO_2_3"):  # 2.1 and 2.3 §9, mandatory features
+        verifies = "clientPin" in profile.options or "uv" in profile.options
+        mandatory = {
+            "extension hmac-secret": "hmac-secret" in profile.extensions,
+            "option credMgmt": "rk" not in profile.options or "credMgmt" in profile.options,
+            "option clientPin or uv": "rk" not in profile.options or verifies,
+            "extension credProtect": not verifies or "credProtect" in profile.extensions,
+            "option pinUvAuthToken": not verifies or profile.has_tokens,
+            "pin_uv_protocols with 2": not verifies or 2 in profile.pin_uv_protocols,
+        }
+        for what, held in mandatory.items():
+            if not held:
+                yield f"version FIDO_2_1 or FIDO_2_3 demands {what}"
