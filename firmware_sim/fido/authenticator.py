@@ -97,9 +97,14 @@ class Authenticator:
 
     @property
     def versions(self) -> list[str]:
-        """What the profile says, less U2F while every use demands user verification."""
-        no_u2f = self.settings.always_uv
+        """What the profile says, less U2F while that could not verify the user as it must."""
+        no_u2f = not self.offers_u2f
         return [each for each in self.profile.versions if not (no_u2f and each == "U2F_V2")]
+
+    @property
+    def offers_u2f(self) -> bool:
+        """Always-UV leaves U2F to a finger that the key knows (CTAP 2.1 §7.2.4)."""
+        return not self.settings.always_uv or self.fingerprints.is_enrolled
 
     @property
     def is_protected(self) -> bool:

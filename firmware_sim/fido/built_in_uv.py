@@ -15,6 +15,6 @@ async def verify_user(authenticator: Authenticator, reason: str, attempts: int) 
         if not fingerprints.retries:
             break
         touch = await authenticator.user_presence(reason)
-        if fingerprints.matches(touch.press):
+        if fingerprints.is_known(touch.press):
             return
     raise CtapStatusError(Status.UV_INVALID if fingerprints.retries else Status.UV_BLOCKED)

@@ -97,8 +97,13 @@ class Fingerprints:
         """The flash change that a right PIN makes here; none on a key without sensor."""
         return {_RETRIES: None, _SINCE_PIN: None} if self._profile.uv_modality else {}
 
-    def matches(self, press: Press) -> bool:
-        """Whether the finger is an enrolled one; the retry is spent before the comparison."""
+    def is_known(self, press: Press) -> bool:
+        """Whether the finger is an enrolled one, while there are retries.
+
+        The retry is spent before the comparison.
+        """
+        if not self.retries:
+            return False
         count = min(self.count_since_pin + 1, _MAX_COUNT)
         spent = {
             _RETRIES: bytes((self.retries - 1,)),

@@ -10,7 +10,7 @@ _LONG_TOUCH = "settings/long-touch-for-reset"
 _MIN_PIN_LENGTH = "settings/min-pin-length"
 _MIN_PIN_RP_IDS = "settings/min-pin-rp-ids"
 _PIN_COMPLEXITY = "settings/pin-complexity"
-_YES = b"\x01"
+_NO, _YES = b"\0", b"\x01"
 
 Changes = dict[str, bytes | None]
 
@@ -25,7 +25,8 @@ class Settings:
     @property
     def always_uv(self) -> bool:
         """Whether every credential demands user verification."""
-        return self._flash.get(_ALWAYS_UV) is not None
+        stored = self._flash.get(_ALWAYS_UV)
+        return self._profile.always_uv if stored is None else stored == _YES
 
     @property
     def enterprise_attestation(self) -> bool:
@@ -55,7 +56,7 @@ class Settings:
         return [] if stored is None else list(cbor.decode(stored))
 
     def with_always_uv(self, always_uv: bool) -> Changes:
-        return {_ALWAYS_UV: _YES if always_uv else None}
+        return {_ALWAYS_UV: _YES if always_uv else _NO}
 
     def with_enterprise_attestation(self) -> Changes:
         return {_ENTERPRISE: _YES}

@@ -77,7 +77,7 @@ class U2f:
             return VERSION.encode()
         if apdu.ins not in (_REGISTER, _AUTHENTICATE):
             raise _StatusWordError(StatusWord.INS_NOT_SUPPORTED)
-        if self._authenticator.settings.always_uv:  # CTAP 2.1 §7.2.4: U2F knows no user
+        if not self._authenticator.offers_u2f:
             raise _StatusWordError(StatusWord.COMMAND_NOT_ALLOWED)
         return self._register(apdu) if apdu.ins == _REGISTER else self._authenticate(apdu)
 
@@ -135,7 +135,8 @@ class U2f:
         if touch.true_s > now_s:
             raise _StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
         self._touch = None
-        if touch.refused:
+        always_uv = authenticator.settings.always_uv
+        if touch.refused or (always_uv and not authenticator.fingerprints.is_known(touch.press)):
             raise _StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
 
 

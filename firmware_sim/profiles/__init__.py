@@ -71,6 +71,7 @@ class Profile:
     pin_complexity: Literal["absent", "off", "on"] = "absent"
     pin_complexity_policy_url: str | None = None
     pin_retries_before_set: Literal["pin-not-set", "counter"] = "pin-not-set"
+    always_uv: bool = False
     token_rolling_timer: bool = False
     uv_modality: int = 0
     uv_retries: int = 0

@@ -132,6 +132,8 @@ def _needs(profile: Profile) -> Iterator[str]:
         yield "vendor_prototype_config_commands need option authnrCfg"
     if profile.long_touch_for_reset == "off" and "authnrCfg" not in options:
         yield "long_touch_for_reset can be switched on by option authnrCfg only"
+    if profile.always_uv and "alwaysUv" not in options:
+        yield "always_uv needs option alwaysUv"
     if "ep" in options and profile.attestation != "basic":
         yield "option ep needs attestation basic"
     if profile.enterprise_rp_ids and "ep" not in options:

@@ -5,13 +5,15 @@ import math
 
 import pytest
 from fido2.ctap1 import APDU, ApduError, Ctap1
-from fido2.ctap2 import Config
+from fido2.ctap2 import Config, Ctap2
+from fido2.ctap2.bio import FPBioEnrollment
 from fido2.hid import CAPABILITY
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.fido.attestation import root_certificate
-from firmware_sim.world.finger import ScriptedFinger, TouchAfter
+from firmware_sim.profiles import parse_profile
+from firmware_sim.world.finger import Press, ScriptedFinger, TouchAfter, touch_at_once
 from firmware_sim.world.flash import FlashError
 
 MSG = 0x03
@@ -138,6 +140,34 @@ def test_always_uv_ends_u2f(bench, u2f):
     assert fails(u2f.register, CHALLENGE, APP) == 0x6986
     assert fails(u2f.authenticate, CHALLENGE, APP, handle) == 0x6986
     assert u2f.get_version() == "U2F_V2"
+
+
+def test_always_uv_leaves_u2f_to_a_known_finger(make_bench):
+    """§7.2.4; a key that came with always-UV switched on has no U2F before that."""
+    profile = parse_profile("strict", 'base = "reference"\nalways_uv = true\n')
+    bench = make_bench(profile, finger=ScriptedFinger([]))
+    u2f = Ctap1(bench.device)
+    assert "U2F_V2" not in bench.ctap.get_info().versions
+    assert fails(u2f.register, CHALLENGE, APP) == 0x6986
+    bench.pin().set_pin("1234")
+    client = bench.pin()
+    token = client.get_pin_token("1234", client.PERMISSION.BIO_ENROLL)
+    bench.key.finger = touch_at_once()
+    enrolment = FPBioEnrollment(Ctap2(bench.device), client.protocol, token).enroll()
+    while enrolment.capture() is None:
+        pass
+    assert "U2F_V2" in bench.ctap.get_info().versions
+    bench.key.finger = ScriptedFinger([Press(finger="left thumb"), Press(), Press()])
+    assert fails(u2f.register, CHALLENGE, APP) == APDU.USE_NOT_SATISFIED
+    assert bench.pin().get_uv_retries() == 7
+    handle = u2f.register(CHALLENGE, APP).key_handle
+    assert bench.pin().get_uv_retries() == 8
+    assert u2f.authenticate(CHALLENGE, APP, handle).user_presence == 1
+    client = bench.pin()
+    acfg = client.get_pin_token("1234", client.PERMISSION.AUTHENTICATOR_CFG)
+    Config(bench.ctap, client.protocol, acfg).toggle_always_uv()
+    bench.power_cycle()
+    assert bench.ctap.get_info().options["alwaysUv"] is False
 
 
 def test_a_profile_without_u2f(make_bench):
