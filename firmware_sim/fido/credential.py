@@ -3,7 +3,7 @@
 import hashlib
 import struct
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -25,6 +25,9 @@ _WRAPPED = b"\x01"
 _NONCE_LENGTH = 12
 # COSE algorithm and length of the secret, which follows; then the extensions' state, if any
 _WRAPPED_KEY = struct.Struct(">iH")
+_TAG_LENGTH = 16
+# credProtect, hmac-secret and thirdPartyPayment together take 46; the rest is for what may come
+_STATE_LENGTH = 61
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,13 @@ class Credential:
 def hash_of(rp_id: str) -> bytes:
     """SHA-256 of an RP ID: what credentials are bound to, and authenticator data begins with."""
     return hashlib.sha256(rp_id.encode()).digest()
+
+
+def max_id_length(algorithms: Iterable[int]) -> int:
+    """Bytes of the longest credential id with a key of one of ``algorithms``: a wrapped one."""
+    head = len(_WRAPPED) + _NONCE_LENGTH + _WRAPPED_KEY.size
+    secret = max(ALGORITHMS[number].secret_length for number in algorithms)
+    return head + secret + _STATE_LENGTH + _TAG_LENGTH
 
 
 class CredentialStore:
@@ -199,7 +209,7 @@ class CredentialStore:
 
     def _unwrap(self, credential_id: bytes, rp_id_hash: bytes) -> Credential | None:
         nonce, sealed = credential_id[1 : 1 + _NONCE_LENGTH], credential_id[1 + _NONCE_LENGTH :]
-        if credential_id[:1] != _WRAPPED or len(sealed) < 16:
+        if credential_id[:1] != _WRAPPED or len(sealed) < _TAG_LENGTH:
             return None
         try:
             plain = self._cipher.decrypt(nonce, sealed, rp_id_hash)

@@ -8,9 +8,13 @@ from firmware_sim.world.entropy import Entropy
 
 
 class SigningKey(Protocol):
-    """A credential's private key; ``secret`` is what :meth:`load` brings it back from."""
+    """A credential's private key; ``secret`` is what :meth:`load` brings it back from.
+
+    ``secret_length`` is in bytes, the same for all keys of the algorithm.
+    """
 
     algorithm: ClassVar[int]
+    secret_length: ClassVar[int]
     secret: bytes
 
     @classmethod

@@ -20,6 +20,7 @@ class EcdsaKey:
     curve_number: ClassVar[int]  # COSE's
     order: ClassVar[int]
     hash: ClassVar[hashes.HashAlgorithm]
+    secret_length: ClassVar[int]
 
     def __init__(self, private_key: ec.EllipticCurvePrivateKey, reproducible: bool) -> None:
         self.private_key = private_key
@@ -27,21 +28,20 @@ class EcdsaKey:
         self._scheme = self._deterministic if reproducible else self._randomised
         # both in one call: each has one of its own, which costs as much
         encoded = private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, _PLAIN)
-        self.secret, self.point = encoded[self._scalar], encoded[-2 * self._size :]
+        self.secret, self.point = encoded[self._scalar], encoded[-2 * self.secret_length :]
 
     def __init_subclass__(cls) -> None:
-        cls._size = (cls.curve.key_size + 7) // 8
+        size = cls.secret_length = (cls.curve.key_size + 7) // 8
         cls._randomised = ec.ECDSA(cls.hash)
         cls._deterministic = ec.ECDSA(cls.hash, deterministic_signing=True)
         # where the scalar stands in PKCS#8 (RFC 5915), which ends in x and y
         example = ec.derive_private_key(cls.order - 1, cls.curve)
         encoded = example.private_bytes(Encoding.DER, PrivateFormat.PKCS8, _PLAIN)
-        start = encoded.index((cls.order - 1).to_bytes(cls._size, "big"))
-        cls._scalar = slice(start, start + cls._size)
+        start = encoded.index((cls.order - 1).to_bytes(size, "big"))
+        cls._scalar = slice(start, start + size)
         # {1: 2, 3: algorithm, -1: curve, -2: x, -3: y}, in canonical order but for y
         cls._head = cbor.encode({1: 2, 3: cls.algorithm, -1: cls.curve_number})[1:]
 
-    _size: ClassVar[int]
     _randomised: ClassVar[ec.ECDSA]
     _deterministic: ClassVar[ec.ECDSA]
     _scalar: ClassVar[slice]
@@ -56,15 +56,16 @@ class EcdsaKey:
         if not entropy.reproducible:  # by OpenSSL's own generator, at half of what deriving costs
             return cls(ec.generate_private_key(cls.curve), False)
         # 64 bits more than the order has, so that the bias of the remainder is negligible
-        draw = int.from_bytes(entropy.bytes(cls._size + 8), "big")
+        draw = int.from_bytes(entropy.bytes(cls.secret_length + 8), "big")
         return cls(ec.derive_private_key(draw % (cls.order - 1) + 1, cls.curve), True)
 
     def sign(self, message: bytes) -> bytes:
         return self.private_key.sign(message, self._scheme)
 
     def cose_key(self) -> bytes:
-        x, y = self.point[: self._size], self.point[self._size :]
-        length = bytes((0x58, self._size))  # a string of 24 to 255 bytes
+        size = self.secret_length
+        x, y = self.point[:size], self.point[size:]
+        length = bytes((0x58, size))  # a string of 24 to 255 bytes
         return b"\xa5" + self._head + b"\x21" + length + x + b"\x22" + length + y
 
 

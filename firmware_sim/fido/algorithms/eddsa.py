@@ -11,6 +11,7 @@ class EdDsaKey:
     """``secret`` is the 32-byte seed; signatures are reproducible by definition."""
 
     algorithm: ClassVar[int] = -8
+    secret_length: ClassVar[int] = 32
 
     def __init__(self, secret: bytes) -> None:
         self.secret = secret
@@ -22,7 +23,7 @@ class EdDsaKey:
 
     @classmethod
     def new(cls, entropy: Entropy) -> "EdDsaKey":
-        return cls(entropy.bytes(32))
+        return cls(entropy.bytes(cls.secret_length))
 
     def sign(self, message: bytes) -> bytes:
         return self.private_key.sign(message)

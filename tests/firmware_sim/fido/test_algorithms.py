@@ -15,6 +15,14 @@ from firmware_sim.world.entropy import OsEntropy, SeededEntropy
 NUMBERS = sorted(ALGORITHMS)
 
 
+def profile_of(*numbers, base="reference"):
+    return dataclasses.replace(load_profile(base), algorithms=numbers)
+
+
+def offer(*numbers):
+    return [{"type": "public-key", "alg": number} for number in numbers]
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 @settings(max_examples=15)
 @given(seed=st.integers(), message=st.binary(max_size=200))
@@ -58,3 +66,26 @@ def test_the_platforms_order_counts(make_bench):
         offered = [{"type": "public-key", "alg": each} for each in (-36, wanted, -7, -8)]
         made = bench.make(key_params=offered)
         assert wanted == made.auth_data.credential_data.public_key.ALGORITHM
+
+
+LARGEST_STATE = {"credProtect": 3, "hmac-secret": True, "thirdPartyPayment": True}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_no_id_is_longer_than_get_info_says(make_bench, number):
+    bench = make_bench(profile_of(number))
+    limit = bench.ctap.get_info().max_cred_id_length
+    lengths = [
+        len(bench.make(**made).auth_data.credential_data.credential_id)
+        for made in (
+            {"key_params": offer(number), "extensions": LARGEST_STATE},
+            {"key_params": offer(number), "options": {"rk": True}},
+        )
+    ]
+    assert max(lengths) <= limit
+    assert limit == 96 + ALGORITHMS[number].secret_length
+
+
+def test_the_longest_id_is_that_of_any_algorithm(make_bench):
+    assert make_bench().ctap.get_info().max_cred_id_length == 128
+    assert make_bench(profile_of(-7, -36)).ctap.get_info().max_cred_id_length == 162
