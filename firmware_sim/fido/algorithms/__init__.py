@@ -2,8 +2,10 @@
 
 from typing import ClassVar, Protocol, Self
 
+from firmware_sim.fido.algorithms import mldsa
 from firmware_sim.fido.algorithms.ecdsa import Es256Key, Es256kKey, Es384Key, Es512Key
 from firmware_sim.fido.algorithms.eddsa import EdDsaKey
+from firmware_sim.fido.algorithms.rsa import Ps256Key, Rs256Key
 from firmware_sim.world.entropy import Entropy
 
 
@@ -32,8 +34,19 @@ class SigningKey(Protocol):
         """The public key as a canonical CBOR COSE_Key."""
 
 
-ALGORITHMS: dict[int, type[SigningKey]] = {
-    kind.algorithm: kind for kind in (Es256Key, EdDsaKey, Es384Key, Es512Key, Es256kKey)
-}
+_KINDS: list[type[SigningKey]] = [
+    Es256Key,
+    EdDsaKey,
+    Es384Key,
+    Es512Key,
+    Es256kKey,
+    Rs256Key,
+    Ps256Key,
+]
+if mldsa.SUPPORTED:
+    _KINDS += [mldsa.MlDsa44Key, mldsa.MlDsa65Key, mldsa.MlDsa87Key]
+
+ALGORITHMS = {kind.algorithm: kind for kind in _KINDS}
+"""Those that this machine can make; ML-DSA is not among them everywhere."""
 
 __all__ = ["ALGORITHMS", "EdDsaKey", "Es256Key", "SigningKey"]
