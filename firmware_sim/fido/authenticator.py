@@ -3,6 +3,7 @@
 from typing import Any
 
 from firmware_sim.fido import cbor
+from firmware_sim.fido.algorithms import ALGORITHMS
 from firmware_sim.fido.attestation import Attestation
 from firmware_sim.fido.commands import all_commands
 from firmware_sim.fido.counter import COUNTERS
@@ -57,6 +58,8 @@ class Authenticator:
         }
         known = all_extensions()
         self.extensions = {name: known[name] for name in profile.extensions}
+        # what the machine can do of what the profile names
+        self.algorithms = [number for number in profile.algorithms if number in ALGORITHMS]
         self.attestation = Attestation(profile, entropy.reproducible, serial_number)
         self.load()
 

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from firmware_sim.fido import cbor
-from firmware_sim.fido.algorithms import ALGORITHMS, SigningKey
+from firmware_sim.fido.algorithms import ALGORITHMS, KNOWN, SigningKey
 from firmware_sim.fido.request import Map
 from firmware_sim.fido.settings import Changes
 from firmware_sim.fido.status import CtapStatusError, Status
@@ -54,7 +54,7 @@ def hash_of(rp_id: str) -> bytes:
 def max_id_length(algorithms: Iterable[int]) -> int:
     """Bytes of the longest credential id with a key of one of ``algorithms``: a wrapped one."""
     head = len(_WRAPPED) + _NONCE_LENGTH + _WRAPPED_KEY.size
-    secret = max(ALGORITHMS[number].secret_length for number in algorithms)
+    secret = max(KNOWN[number].secret_length for number in algorithms)
     return head + secret + _STATE_LENGTH + _TAG_LENGTH
 
 

@@ -46,7 +46,8 @@ FORMATS = ("packed", "fido-u2f", "none")
 def contradictions(profile: Profile) -> Iterator[str]:
     """What is wrong with ``profile``, in words; nothing if it can be."""
     yield from _limits(profile)
-    yield from _names(profile)
+    wrong_names = list(_names(profile))
+    yield from wrong_names or _id_length(profile)
     yield from _needs(profile)
     yield from _versions(profile)
 
@@ -65,7 +66,7 @@ def _limits(profile: Profile) -> Iterator[str]:
         "max_pin_length": 8 <= profile.max_pin_length <= 63,
         "max_msg_size": 1024 <= profile.max_msg_size <= 7609,
         "max_credentials_in_list": profile.max_credentials_in_list >= 1,
-        "max_credential_id_length": 32 <= profile.max_credential_id_length <= 1023,
+        "max_credential_id_length": 32 <= profile.max_credential_id_length <= 0xFFFF,
         "max_large_blob_array": profile.max_large_blob_array >= 1024
         if "largeBlobs" in profile.options
         else profile.max_large_blob_array == 0,
@@ -92,7 +93,7 @@ def _limits(profile: Profile) -> Iterator[str]:
 
 def _names(profile: Profile) -> Iterator[str]:
     # these need profiles
-    from firmware_sim.fido.algorithms import ALGORITHMS
+    from firmware_sim.fido.algorithms import KNOWN
     from firmware_sim.fido.commands.get_info import MEMBERS
     from firmware_sim.fido.extensions import all_extensions
 
@@ -100,7 +101,7 @@ def _names(profile: Profile) -> Iterator[str]:
         "options": OPTIONS.keys(),
         "extensions": all_extensions().keys(),
         "info_members": MEMBERS.keys(),
-        "algorithms": ALGORITHMS.keys(),
+        "algorithms": KNOWN.keys(),
         "attestation_formats": set(FORMATS),
         "pin_uv_protocols": {1, 2},
         "transports": {"usb", "nfc", "ble", "smart-card"},
@@ -138,6 +139,14 @@ def _needs(profile: Profile) -> Iterator[str]:
         yield "option ep needs attestation basic"
     if profile.enterprise_rp_ids and "ep" not in options:
         yield "enterprise_rp_ids need option ep"
+
+
+def _id_length(profile: Profile) -> Iterator[str]:
+    from firmware_sim.fido.credential import max_id_length  # which needs profiles
+
+    longest = max_id_length(profile.algorithms)
+    if profile.max_credential_id_length < longest:
+        yield f"max_credential_id_length cannot be under {longest} with these algorithms"
 
 
 def _versions(profile: Profile) -> Iterator[str]:

@@ -34,7 +34,8 @@ class SigningKey(Protocol):
         """The public key as a canonical CBOR COSE_Key."""
 
 
-_KINDS: list[type[SigningKey]] = [
+_ML_DSA: list[type[SigningKey]] = [mldsa.MlDsa44Key, mldsa.MlDsa65Key, mldsa.MlDsa87Key]
+_OTHERS: list[type[SigningKey]] = [
     Es256Key,
     EdDsaKey,
     Es384Key,
@@ -43,10 +44,10 @@ _KINDS: list[type[SigningKey]] = [
     Rs256Key,
     Ps256Key,
 ]
-if mldsa.SUPPORTED:
-    _KINDS += [mldsa.MlDsa44Key, mldsa.MlDsa65Key, mldsa.MlDsa87Key]
 
-ALGORITHMS = {kind.algorithm: kind for kind in _KINDS}
+KNOWN = {kind.algorithm: kind for kind in _OTHERS + _ML_DSA}
+"""All that a profile may name."""
+ALGORITHMS = {kind.algorithm: kind for kind in _OTHERS + (_ML_DSA if mldsa.SUPPORTED else [])}
 """Those that this machine can make; ML-DSA is not among them everywhere."""
 
-__all__ = ["ALGORITHMS", "EdDsaKey", "Es256Key", "SigningKey"]
+__all__ = ["ALGORITHMS", "KNOWN", "EdDsaKey", "Es256Key", "SigningKey"]

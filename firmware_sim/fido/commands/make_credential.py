@@ -1,7 +1,6 @@
 """authenticatorMakeCredential (CTAP 2.3 §6.1); step numbers are §6.1.2's."""
 
 from firmware_sim.fido import auth_data, extension
-from firmware_sim.fido.algorithms import ALGORITHMS
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.command import Command
 from firmware_sim.fido.credential import hash_of
@@ -34,7 +33,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     preference = _formats(parameters)
 
     who = await read_user(authenticator, parameters, options, 8, 9)  # steps 1, 2, 5
-    algorithm = _choose_algorithm(key_parameters, profile.algorithms)  # step 3
+    algorithm = _choose_algorithm(key_parameters, authenticator.algorithms)  # step 3
     if options.up is False or (rk and "rk" not in profile.options):  # step 5
         raise CtapStatusError(
             Status.INVALID_OPTION if options.up is False else Status.UNSUPPORTED_OPTION
@@ -97,7 +96,7 @@ def info(authenticator: Authenticator) -> Map:
         },
         0x07: profile.max_credentials_in_list,
         0x08: profile.max_credential_id_length,
-        0x0A: [{"alg": number, "type": "public-key"} for number in profile.algorithms],
+        0x0A: [{"alg": number, "type": "public-key"} for number in authenticator.algorithms],
         0x14: authenticator.credentials.remaining,
         0x16: list(authenticator.attestation.formats),
     }
@@ -133,14 +132,14 @@ def _rp_id(parameters: Map) -> str:
     return required(rp, "id", str)
 
 
-def _choose_algorithm(key_parameters: list[Map], supported: tuple[int, ...]) -> int:
+def _choose_algorithm(key_parameters: list[Map], supported: list[int]) -> int:
     """The first that both sides know; every entry is checked even after one is chosen."""
     chosen = None
     for entry in key_parameters:
         if type(entry) is not dict:
             raise CtapStatusError(Status.CBOR_UNEXPECTED_TYPE)
         algorithm, kind = required(entry, "alg", int), required(entry, "type", str)
-        known = kind == "public-key" and algorithm in supported and algorithm in ALGORITHMS
+        known = kind == "public-key" and algorithm in supported
         if chosen is None and known:
             chosen = algorithm
     if chosen is None:

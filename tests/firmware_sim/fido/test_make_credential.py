@@ -50,7 +50,7 @@ def test_server_side_credentials_store_nothing_and_work_after_a_power_cycle(benc
 
 def test_the_first_supported_algorithm_wins(bench):
     offered = [
-        {"type": "public-key", "alg": -257},
+        {"type": "public-key", "alg": -65535},
         {"type": "other", "alg": -7},
         {"type": "public-key", "alg": -8},
         {"type": "public-key", "alg": -7},
