@@ -9,7 +9,7 @@ from fido2.ctap2 import AttestationResponse, Config
 from fido2.ctap2.base import args
 from fido2.webauthn import AttestationObject
 
-from firmware_sim.fido.attestation import root_certificate
+from firmware_sim.fido.ca import root_certificate
 from firmware_sim.profiles import parse_profile
 
 SERIAL = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.2")

@@ -4,7 +4,7 @@ import pytest
 from fido2 import cbor
 from fido2.attestation import PackedAttestation
 
-from firmware_sim.fido.attestation import root_certificate
+from firmware_sim.fido.ca import root_certificate
 from firmware_sim.world.finger import ScriptedFinger, TouchAfter, never_touch
 
 

@@ -11,7 +11,7 @@ from fido2.hid import CAPABILITY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.fido.attestation import root_certificate
+from firmware_sim.fido.ca import root_certificate
 from firmware_sim.profiles import parse_profile
 from firmware_sim.world.finger import Press, ScriptedFinger, TouchAfter, touch_at_once
 from firmware_sim.world.flash import FlashError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from firmware_sim.fido.attestation import root_certificate
+from firmware_sim.fido.ca import root_certificate
 from tokenkit.verifier import (
     UntrustedAttestation,
     WebAuthnPolicy,

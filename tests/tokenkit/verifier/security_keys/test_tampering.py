@@ -10,7 +10,7 @@ from fido2.utils import websafe_decode, websafe_encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.fido.attestation import root_certificate
+from firmware_sim.fido.ca import root_certificate
 from tokenkit.verifier import AccessDenied, WebAuthnPolicy
 
 DIRECT = WebAuthnPolicy(
