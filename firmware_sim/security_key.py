@@ -75,15 +75,17 @@ class SecurityKey:
             self._finger,
             serial_number=self.serial_number,
         )
-        if VERSION in self.profile.versions:
+        profile = self.profile
+        if VERSION in profile.versions:
             self.u2f = U2f(self._authenticator)
         self._link = CtapHid(
-            self._authenticator,
+            None if profile.versions == (VERSION,) else self._authenticator,
             self.clock,
             self.entropy,
-            self.profile.device_version,
-            self._wink,
+            profile.device_version,
+            self._wink if profile.wink else None,
             None if self.u2f is None else self.u2f.answer,
+            lock=profile.ctaphid_lock,
         )
 
     def power_off(self) -> None:

@@ -3,9 +3,10 @@
 import math
 import struct
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
+from functools import partial
 from typing import Protocol
 
 from firmware_sim.fido.task import Progress, Task
@@ -21,6 +22,7 @@ MAX_MESSAGE = _INIT_DATA + 128 * _CONTINUATION_DATA  # 7,609
 # §11.2.5.2 and §11.2.9.2.1
 TRANSACTION_TIMEOUT_S = 0.5
 KEEPALIVE_INTERVAL_S = 0.1
+MAX_LOCK_S = 10  # §11.2.9.2.2
 _MAX_CHANNELS = 1024
 _HEAD = struct.Struct(">IBH")
 _INIT_FLAG = 0x80
@@ -32,6 +34,7 @@ class Command(IntEnum):
 
     PING = 0x01
     MSG = 0x03
+    LOCK = 0x04
     INIT = 0x06
     WINK = 0x08
     CBOR = 0x10
@@ -41,7 +44,7 @@ class Command(IntEnum):
 
 
 class Error(IntEnum):
-    """CTAPHID error codes (§11.2.9.1.6)."""
+    """CTAPHID error codes (§11.2.9.1.6); LOCK_REQUIRED is missing, as no command demands it."""
 
     INVALID_CMD = 0x01
     INVALID_PAR = 0x02
@@ -50,6 +53,15 @@ class Error(IntEnum):
     MSG_TIMEOUT = 0x05
     CHANNEL_BUSY = 0x06
     INVALID_CHANNEL = 0x0B
+    OTHER = 0x7F
+
+
+class CtapHidError(Exception):
+    """Ends a transaction with CTAPHID_ERROR."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(error.name)
+        self.error = error
 
 
 class Capability(IntFlag):
@@ -58,6 +70,10 @@ class Capability(IntFlag):
     WINK = 0x01
     CBOR = 0x04
     NMSG = 0x08
+
+
+Handler = Callable[[bytes], bytes]
+"""What answers a command at once: payload to payload; may raise :class:`CtapHidError`."""
 
 
 class Application(Protocol):
@@ -84,34 +100,51 @@ class _Transaction:
 class CtapHid:
     """One interface of one powered device.
 
+    ``application`` answers CTAPHID_CBOR, ``message`` CTAPHID_MSG, ``on_wink`` is called at
+    CTAPHID_WINK, and ``vendor`` answers vendor commands (0x40 to 0x7F) by number; what is None or
+    not there is INVALID_CMD and no capability. CTAPHID_LOCK is there if ``lock``.
+
     A port calls :meth:`write` with each OUT report and takes IN reports from :attr:`reports`;
     when there are none it waits until :meth:`wake_s` and calls :meth:`poll`.
     """
 
     def __init__(
         self,
-        application: Application,
+        application: Application | None,
         clock: Clock,
         entropy: Entropy,
         version: tuple[int, int, int],
-        on_wink: Callable[[], None],
-        message: Callable[[bytes], bytes] | None = None,
+        on_wink: Callable[[], None] | None = None,
+        message: Handler | None = None,
+        *,
+        lock: bool = False,
+        vendor: Mapping[int, Handler] | None = None,
     ) -> None:
-        self._application = application
-        self._message = message
         self._clock = clock
         self._entropy = entropy
         self._version = version
-        self._on_wink = on_wink
         self._channels: OrderedDict[int, None] = OrderedDict()
         self._current: _Transaction | None = None
-        self._commands: dict[int, Callable[[int, bytes], None]] = {
-            Command.PING: lambda channel, data: self._send(channel, Command.PING, data),
-            Command.WINK: self._wink,
-            Command.CBOR: self._cbor,
+        self._locked_by = 0
+        self._locked_until_s = -math.inf
+        self._capabilities = Capability(0)
+        # answers at once, or None where the answer comes later
+        self._commands: dict[int, Callable[[int, bytes], bytes | None]] = {
+            number: partial(self._by_vendor, handler) for number, handler in (vendor or {}).items()
         }
-        if message is not None:
-            self._commands[Command.MSG] = self._msg
+        self._commands[Command.PING] = lambda channel, data: data
+        if application is not None:
+            self._capabilities |= Capability.CBOR
+            self._commands[Command.CBOR] = partial(self._cbor, application)
+        if message is None:
+            self._capabilities |= Capability.NMSG
+        else:
+            self._commands[Command.MSG] = partial(self._msg, message)
+        if on_wink is not None:
+            self._capabilities |= Capability.WINK
+            self._commands[Command.WINK] = partial(self._wink, on_wink)
+        if lock:
+            self._commands[Command.LOCK] = self._lock
         self.reports: deque[bytes] = deque()
 
     def write(self, report: bytes) -> None:
@@ -163,26 +196,24 @@ class CtapHid:
     # -- packets in ---------------------------------------------------------------------------
 
     def _initialisation(self, channel: int, command: int, length: int, data: bytes) -> None:
-        if command == Command.INIT and (channel == BROADCAST or channel in self._channels):
+        if command == Command.CANCEL:  # never answered, not even by an error (§11.2.9.1.5)
+            self._cancel(channel)
+            return
+        known = channel in self._channels
+        if command == Command.INIT and (known or channel == BROADCAST):
             self._init(channel, length, data)
             return
-        if channel not in self._channels:  # neither 0 nor broadcast nor a stranger
+        if not known:  # neither 0 nor broadcast nor a stranger
             self._error(channel, Error.INVALID_CHANNEL)
             return
         current = self._current
-        if command == Command.CANCEL:
-            if current is not None and current.channel == channel and current.task is not None:
-                current.task.cancel()
-                self._finished(current)
-            return
-        if current is not None:
-            if current.channel != channel or current.task is not None:
-                self._error(channel, Error.CHANNEL_BUSY)
-            else:  # a new message inside an unfinished one
-                self._current = None
-                self._error(channel, Error.INVALID_SEQ)
-            return
-        if command not in self._commands:
+        if current is not None and current.channel == channel and current.task is None:
+            # a new message inside an unfinished one
+            self._current = None
+            self._error(channel, Error.INVALID_SEQ)
+        elif current is not None or self._lock_holder() not in (None, channel):
+            self._error(channel, Error.CHANNEL_BUSY)
+        elif command not in self._commands:
             self._error(channel, Error.INVALID_CMD)
         elif length > MAX_MESSAGE:
             self._error(channel, Error.INVALID_LEN)
@@ -216,20 +247,19 @@ class CtapHid:
     # -- commands -----------------------------------------------------------------------------
 
     def _init(self, channel: int, length: int, data: bytes) -> None:
-        """Give out a channel, or bring one back in step: whatever it was doing ends."""
+        """Give out a channel, or bring one back in step: whatever it was doing ends.
+
+        Neither a transaction nor a lock of another channel is in the way.
+        """
+        if self._current is not None and self._current.channel == channel:
+            self._abort()
         if length != 8:
             self._error(channel, Error.INVALID_LEN)
             return
-        allocated = channel
-        if channel == BROADCAST:
-            allocated = self._allocate()
-        elif self._current is not None and self._current.channel == channel:
-            self._abort()
-        capabilities = Capability.WINK | Capability.CBOR
-        if self._message is None:
-            capabilities |= Capability.NMSG
+        allocated = self._allocate() if channel == BROADCAST else channel
+        self._channels.move_to_end(allocated)
         answer = struct.pack(
-            ">8sIB3BB", data[:8], allocated, PROTOCOL_VERSION, *self._version, capabilities
+            ">8sIB3BB", data[:8], allocated, PROTOCOL_VERSION, *self._version, self._capabilities
         )
         self._send(channel, Command.INIT, answer)
 
@@ -239,34 +269,61 @@ class CtapHid:
         while channel in (0, BROADCAST) or channel in self._channels:
             channel = int.from_bytes(self._entropy.bytes(4), "big")
         if len(self._channels) >= _MAX_CHANNELS:
-            self._channels.popitem(last=False)
+            kept = (self._lock_holder(), None if self._current is None else self._current.channel)
+            del self._channels[next(each for each in self._channels if each not in kept)]
         self._channels[channel] = None
         return channel
 
+    def _cancel(self, channel: int) -> None:
+        """Of no effect unless a CTAPHID_CBOR command of this channel is under way."""
+        current = self._current
+        if current is not None and current.channel == channel and current.task is not None:
+            current.task.cancel()
+            self._finished(current)
+
     def _dispatch(self, channel: int, command: int, data: bytes) -> None:
         self._channels.move_to_end(channel)
-        self._commands[command](channel, data)
+        try:
+            answer = self._commands[command](channel, data)
+        except CtapHidError as error:
+            self._error(channel, error.error)
+            return
+        if answer is not None:
+            self._send(channel, command, answer)
 
-    def _wink(self, channel: int, data: bytes) -> None:
+    def _wink(self, on_wink: Callable[[], None], channel: int, data: bytes) -> bytes:
         if data:
-            self._error(channel, Error.INVALID_LEN)
-            return
-        self._on_wink()
-        self._send(channel, Command.WINK, b"")
+            raise CtapHidError(Error.INVALID_LEN)
+        on_wink()
+        return b""
 
-    def _msg(self, channel: int, data: bytes) -> None:
-        assert self._message is not None
-        if not data:
-            self._error(channel, Error.INVALID_LEN)
-            return
-        self._send(channel, Command.MSG, self._message(data))
+    def _lock(self, channel: int, data: bytes) -> bytes:
+        """Shut the other channels out for some seconds from now, 0 for no longer (§11.2.9.2.2)."""
+        if len(data) != 1:
+            raise CtapHidError(Error.INVALID_LEN)
+        if data[0] > MAX_LOCK_S:
+            raise CtapHidError(Error.INVALID_PAR)
+        self._locked_by = channel
+        self._locked_until_s = self._clock.now() + data[0]
+        return b""
 
-    def _cbor(self, channel: int, data: bytes) -> None:
+    def _lock_holder(self) -> int | None:
+        """The channel that has the device for itself, if one has."""
+        return self._locked_by if self._clock.now() < self._locked_until_s else None
+
+    def _msg(self, message: Handler, channel: int, data: bytes) -> bytes:
         if not data:
-            self._error(channel, Error.INVALID_LEN)
-            return
+            raise CtapHidError(Error.INVALID_LEN)
+        return message(data)
+
+    def _by_vendor(self, handler: Handler, channel: int, data: bytes) -> bytes:
+        return handler(data)
+
+    def _cbor(self, application: Application, channel: int, data: bytes) -> None:
+        if not data:
+            raise CtapHidError(Error.INVALID_LEN)
         # the first keep-alive goes out at the first poll, so that the user is told at once
-        current = _Transaction(channel, Command.CBOR, task=self._application.start(data))
+        current = _Transaction(channel, Command.CBOR, task=application.start(data))
         current.keepalive_s = self._clock.now()
         self._current = current
         self._finished(current)
@@ -289,7 +346,9 @@ class CtapHid:
     def _error(self, channel: int, error: Error) -> None:
         self._send(channel, Command.ERROR, bytes((error,)))
 
-    def _send(self, channel: int, command: Command, data: bytes) -> None:
+    def _send(self, channel: int, command: int, data: bytes) -> None:
+        if len(data) > MAX_MESSAGE:  # there is no sequence number for the rest
+            command, data = Command.ERROR, bytes((Error.OTHER,))
         head = _HEAD.pack(channel, command | _INIT_FLAG, len(data))
         add = self.reports.append
         add((head + data[:_INIT_DATA]).ljust(PACKET_SIZE, b"\0"))

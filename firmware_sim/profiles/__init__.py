@@ -88,6 +88,8 @@ class Profile:
     max_rp_ids_for_min_pin: int = 0
     vendor_prototype_config_commands: tuple[int, ...] = ()
     long_touch_for_reset: Literal["absent", "off", "on"] = "absent"
+    wink: bool = False
+    ctaphid_lock: bool = False
 
     @cached_property
     def has_tokens(self) -> bool:

@@ -1,5 +1,6 @@
 """CTAPHID packet by packet, against the specification and under arbitrary packets."""
 
+import dataclasses
 import struct
 
 import pytest
@@ -7,17 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.fido.status import Status
+from firmware_sim.fido.task import Task
 from firmware_sim.link import ctaphid
-from firmware_sim.link.ctaphid import BROADCAST, MAX_MESSAGE, CtapHid, Error
+from firmware_sim.link.ctaphid import BROADCAST, MAX_MESSAGE, CtapHid, CtapHidError, Error
 from firmware_sim.profiles import load_profile
 from firmware_sim.security_key import SecurityKey
 from firmware_sim.world.clock import SimulatedClock
 from firmware_sim.world.entropy import SeededEntropy
 from firmware_sim.world.finger import TouchAfter, never_touch
 
-PING, MSG, INIT, WINK, CBOR, CANCEL, KEEPALIVE, ERROR = (
+PING, MSG, LOCK, INIT, WINK, CBOR, CANCEL, KEEPALIVE, ERROR = (
     0x81,
     0x83,
+    0x84,
     0x86,
     0x88,
     0x90,
@@ -39,12 +42,12 @@ def packets(channel, command, data, size=64):
 
 
 class Wire:
-    """The host's end of the cable."""
+    """The host's end of the cable; ``changes`` are to the reference profile."""
 
-    def __init__(self, finger=None):
+    def __init__(self, finger=None, **changes):
         self.clock = SimulatedClock()
         self.key = SecurityKey(
-            load_profile("reference"),
+            dataclasses.replace(load_profile("reference"), **changes),
             clock=self.clock,
             entropy=SeededEntropy(1),
             finger=finger,
@@ -128,10 +131,27 @@ def test_init_of_another_length(wire, length):
     assert wire.send(BROADCAST, INIT, bytes(length)) == error(BROADCAST, Error.INVALID_LEN)
 
 
+def test_an_init_of_another_length_is_the_one_answer_of_the_transaction_it_interrupts(wire):
+    channel = wire.open()
+    first, rest = packets(channel, PING, bytes(100))
+    wire.key.write(first)
+    assert wire.send(channel, INIT, bytes(7)) == error(channel, Error.INVALID_LEN)
+    wire.key.write(rest)
+    wire.pass_time(1)
+    assert wire.receive() == []
+    assert wire.send(channel, PING, b"x") == [(channel, PING, b"x")]
+
+
 @pytest.mark.parametrize("channel", [0, BROADCAST, 0x01020304])
-@pytest.mark.parametrize("command", [PING, CBOR, WINK, CANCEL])
+@pytest.mark.parametrize("command", [PING, CBOR, WINK, LOCK, KEEPALIVE, ERROR, 0x80])
 def test_channels_that_are_none(wire, channel, command):
     assert wire.send(channel, command) == error(channel, Error.INVALID_CHANNEL)
+
+
+@pytest.mark.parametrize("channel", [0, BROADCAST, 0x01020304])
+def test_a_cancel_is_never_answered(wire, channel):
+    assert wire.send(channel, CANCEL) == []
+    assert wire.send(wire.open(), CANCEL) == []
 
 
 def test_unallocated_and_zero_channels_cannot_init(wire):
@@ -140,7 +160,7 @@ def test_unallocated_and_zero_channels_cannot_init(wire):
         assert answer == error(channel, Error.INVALID_CHANNEL)
 
 
-@pytest.mark.parametrize("command", [0x80, 0x84, KEEPALIVE, ERROR, 0xC0, 0xFF])
+@pytest.mark.parametrize("command", [0x80, 0x82, KEEPALIVE, ERROR, 0xC0, 0xFF])
 def test_unknown_commands(wire, command):
     channel = wire.open()
     assert wire.send(channel, command) == error(channel, Error.INVALID_CMD)
@@ -289,6 +309,149 @@ def test_the_channel_longest_unused_gives_way(wire):
     assert wire.send(first, PING) == [(first, PING, b"")]
 
 
+@pytest.mark.parametrize("busy_with", ["message", "command", "lock"])
+def test_a_busy_channel_does_not_give_way(wire, monkeypatch, busy_with):
+    monkeypatch.setattr(ctaphid, "_MAX_CHANNELS", 3)
+    channel = wire.open()
+    first, rest = packets(channel, PING, bytes(100))
+    wire.key.finger = TouchAfter(1)
+    if busy_with == "lock":
+        wire.send(channel, LOCK, b"\x05")
+    elif busy_with == "message":
+        wire.key.write(first)
+    else:
+        wire.send(channel, CBOR, SELECTION)
+    for _ in range(5):
+        wire.send(BROADCAST, INIT, b"12345678")
+    if busy_with == "message":
+        wire.key.write(rest)
+        assert wire.receive() == [(channel, PING, bytes(100))]
+    elif busy_with == "command":
+        assert wire.send(channel, CANCEL)[-1] == (channel, CBOR, bytes([Status.KEEPALIVE_CANCEL]))
+    assert wire.send(channel, PING, b"x") == [(channel, PING, b"x")]
+    assert len(wire.link._channels) == 3
+
+
+def test_the_channel_brought_back_in_step_counts_as_used(wire, monkeypatch):
+    monkeypatch.setattr(ctaphid, "_MAX_CHANNELS", 2)
+    first, second = wire.open(), wire.open()
+    wire.send(first, INIT, b"12345678")
+    wire.open()
+    assert wire.send(second, PING) == error(second, Error.INVALID_CHANNEL)
+    assert wire.send(first, PING) == [(first, PING, b"")]
+
+
+def test_a_lock_shuts_the_others_out_until_it_expires(wire):
+    mine, other = wire.open(), wire.open()
+    assert wire.send(mine, LOCK, b"\x03") == [(mine, LOCK, b"")]
+    for command, data in ((PING, b"x"), (LOCK, b"\x00"), (WINK, b""), (CBOR, b"\x04"), (0xFF, b"")):
+        assert wire.send(other, command, data) == error(other, Error.CHANNEL_BUSY)
+    assert wire.send(0x01020304, PING) == error(0x01020304, Error.INVALID_CHANNEL)
+    assert wire.send(mine, PING, b"x") == [(mine, PING, b"x")]
+    # a lock is no transaction: whoever asks gets a channel or is brought back in step
+    third = wire.open()
+    assert wire.send(third, PING) == error(third, Error.CHANNEL_BUSY)
+    assert [m[:2] for m in wire.send(other, INIT, b"12345678")] == [(other, INIT)]
+    wire.pass_time(2.99)
+    assert wire.send(other, PING, b"x") == error(other, Error.CHANNEL_BUSY)
+    wire.pass_time(0.01)
+    assert wire.send(other, PING, b"x") == [(other, PING, b"x")]
+
+
+def test_a_lock_is_renewed_and_given_up_by_its_holder(wire):
+    mine, other = wire.open(), wire.open()
+    wire.send(mine, LOCK, b"\x0a")
+    wire.pass_time(9)
+    wire.send(mine, LOCK, b"\x0a")
+    wire.pass_time(9)
+    assert wire.send(other, PING, b"x") == error(other, Error.CHANNEL_BUSY)
+    assert wire.send(mine, LOCK, b"\x00") == [(mine, LOCK, b"")]
+    assert wire.send(other, PING, b"x") == [(other, PING, b"x")]
+    assert wire.send(other, LOCK, b"\x01") == [(other, LOCK, b"")]
+    assert wire.send(mine, PING, b"x") == error(mine, Error.CHANNEL_BUSY)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\x0b", Error.INVALID_PAR),
+        (b"\xff", Error.INVALID_PAR),
+        (b"", Error.INVALID_LEN),
+        (b"\x01\x01", Error.INVALID_LEN),
+        (bytes(58), Error.INVALID_LEN),
+    ],
+)
+def test_locks_that_are_none(wire, data, code):
+    mine, other = wire.open(), wire.open()
+    assert wire.send(mine, LOCK, data) == error(mine, code)
+    assert wire.send(other, PING, b"x") == [(other, PING, b"x")]
+
+
+def test_a_power_cycle_ends_a_lock(wire):
+    wire.send(wire.open(), LOCK, b"\x0a")
+    wire.key.power_cycle()
+    wire.link = wire.key.link
+    channel = wire.open()
+    assert wire.send(channel, PING, b"x") == [(channel, PING, b"x")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "capabilities", "commands"),
+    [
+        ({"ctaphid_lock": False}, 0x05, {LOCK: b"\x00"}),
+        ({"wink": False}, 0x04, {WINK: b""}),
+        ({"versions": ("FIDO_2_0",)}, 0x0D, {MSG: b"\0\x03\0\0"}),
+        ({"versions": ("U2F_V2",)}, 0x01, {CBOR: b"\x04"}),
+    ],
+)
+def test_a_profile_leaves_out_what_is_optional(changes, capabilities, commands):
+    wire = Wire(**changes)
+    ((_, _, answer),) = wire.send(BROADCAST, INIT, b"12345678")
+    assert answer[16] == capabilities
+    channel = wire.open()
+    offered = {LOCK: b"\x00", WINK: b"", MSG: b"\0\x03\0\0", CBOR: b"\x04"}
+    for command, data in offered.items():
+        ((_, kind, answer),) = wire.send(channel, command, data)
+        assert (kind == ERROR) is (command in commands)
+        assert kind != ERROR or answer[0] == Error.INVALID_CMD
+
+
+class Echo:
+    """An application that answers at once with ``count`` bytes."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def start(self, request):
+        async def answer():
+            return bytes(self.count)
+
+        return Task(answer())
+
+
+@pytest.mark.parametrize("count", [0, 57, 58, MAX_MESSAGE, MAX_MESSAGE + 1])
+def test_an_answer_longer_than_a_message_is_an_error(wire, count):
+    wire.link = wire.key._link = CtapHid(Echo(count), wire.clock, SeededEntropy(1), (1, 0, 0))
+    channel = wire.open()
+    expected = [(channel, CBOR, bytes(count))]
+    if count > MAX_MESSAGE:
+        expected = error(channel, Error.OTHER)
+    assert wire.send(channel, CBOR, b"x") == expected
+
+
+def test_vendor_commands_are_those_handed_in(wire):
+    def refuse(data):
+        raise CtapHidError(Error.INVALID_PAR)
+
+    wire.link = wire.key._link = CtapHid(
+        None, wire.clock, SeededEntropy(1), (1, 0, 0), vendor={0x40: bytes.upper, 0x7F: refuse}
+    )
+    channel = wire.open()
+    assert wire.send(channel, 0xC0, b"a" * 99) == [(channel, 0xC0, b"A" * 99)]
+    assert wire.send(channel, 0xFF) == error(channel, Error.INVALID_PAR)
+    assert wire.send(channel, 0xC1) == error(channel, Error.INVALID_CMD)
+
+
 def test_power_off_drops_what_was_under_way(wire):
     wire.key.finger = TouchAfter(1)
     channel = wire.open()
@@ -304,7 +467,7 @@ def test_power_off_drops_what_was_under_way(wire):
 # -- under arbitrary packets ----------------------------------------------------------------------
 
 channels = st.sampled_from(["open", "other", 0, BROADCAST, 0x01020304])
-kinds = st.sampled_from([PING, MSG, INIT, WINK, CBOR, CANCEL, KEEPALIVE, 0, 1, 2, 127])
+kinds = st.sampled_from([PING, MSG, LOCK, INIT, WINK, CBOR, CANCEL, KEEPALIVE, 0, 1, 2, 127])
 lengths = st.sampled_from([0, 1, 8, 57, 58, 100, 7609, 7610, 0xFFFF])
 steps = st.one_of(
     st.tuples(channels, kinds, lengths, st.binary(max_size=57)),
@@ -331,7 +494,7 @@ def test_arbitrary_packets_never_break_the_framing(script):
             wire.key.write((head + data).ljust(64, b"\0"))
         for channel, command, data in wire.receive():  # itself checks the sequence numbers
             assert channel in known
-            assert command in (PING, MSG, INIT, WINK, CBOR, KEEPALIVE, ERROR)
+            assert command in (PING, MSG, LOCK, INIT, WINK, CBOR, KEEPALIVE, ERROR)
             if command == INIT:
                 assert len(data) == 17
             if command == ERROR:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ from tokenkit.keys import (
     NoSuchKeyError,
     SelectorError,
     UnreadableKeyError,
+    UnsupportedError,
     check_selector,
     discover,
     open_key,
+    read_info,
 )
 from tokenkit.keys import hid as hid_backend
 from tokenkit.keys.hidraw import locked_keys
-from tokenkit.virtual import SimulatedClock, SystemClock, World, connect, plugged
+from tokenkit.virtual import SimulatedClock, SystemClock, World, connect, load_profile, plugged
 
 # the start of every FIDO key's report descriptor: usage page 0xF1D0, usage 1, 64 bytes each way
 FIDO_REPORT = bytes.fromhex("06d0f10901a1010920150026ff007508954081020921150026ff00750895409102c0")
@@ -146,6 +149,14 @@ def test_a_connection_that_fails_init_is_closed(physical: Any) -> None:
 def test_a_u2f_key_is_listed(physical: Any) -> None:
     physical.add_connection("/u2f", Canned(b"", capabilities=0))
     assert discover()[0].versions == ("U2F_V2",)
+
+
+def test_a_virtual_key_without_ctap2_is_listed_and_has_no_info() -> None:
+    u2f_only = replace(load_profile("reference"), versions=("U2F_V2",))
+    with plugged(World(seed=1).security_key(u2f_only)):
+        assert [key.versions for key in discover()] == [("U2F_V2",)]
+        with open_key() as key, pytest.raises(UnsupportedError, match="CTAP1"):
+            read_info(key)
 
 
 def test_a_yubikey_tells_its_serial_number_by_its_own_command(physical: Any) -> None:
