@@ -4,6 +4,7 @@ from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.u2f import VERSION, U2f
 from firmware_sim.link.ctaphid import CtapHid
 from firmware_sim.profiles import Profile
+from firmware_sim.vendor_commands import vendor_commands
 from firmware_sim.world.clock import Clock
 from firmware_sim.world.entropy import Entropy
 from firmware_sim.world.finger import Finger, touch_at_once
@@ -86,6 +87,7 @@ class SecurityKey:
             self._wink if profile.wink else None,
             None if self.u2f is None else self.u2f.answer,
             lock=profile.ctaphid_lock,
+            vendor=vendor_commands(profile, self.serial_number, self.entropy),
         )
 
     def power_off(self) -> None:

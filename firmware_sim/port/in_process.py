@@ -79,5 +79,5 @@ def hid_descriptor(key: SecurityKey, path: str) -> HidDescriptor:
         PACKET_SIZE,
         PACKET_SIZE,
         profile.product_name,
-        key.serial_number,
+        key.serial_number if profile.usb_serial_number else None,
     )

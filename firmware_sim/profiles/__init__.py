@@ -20,7 +20,8 @@ class Profile:
     """One model of security key. What has a default is absent from a model that leaves it out.
 
     USB: ``vendor_id``, ``product_id`` and the names; ``device_version`` is what CTAPHID_INIT
-    answers (major, minor, build).
+    answers (major, minor, build). ``usb_serial_number`` is whether USB tells the serial number,
+    ``vendor_commands`` are names in :mod:`firmware_sim.vendor_commands`.
 
     CTAP: ``versions``, ``options`` (identifiers, which decide the commands there are) and
     ``extensions`` in the order of getInfo, ``algorithms`` (COSE numbers) and
@@ -90,6 +91,8 @@ class Profile:
     long_touch_for_reset: Literal["absent", "off", "on"] = "absent"
     wink: bool = False
     ctaphid_lock: bool = False
+    vendor_commands: tuple[str, ...] = ()
+    usb_serial_number: bool = False
 
     @cached_property
     def has_tokens(self) -> bool:

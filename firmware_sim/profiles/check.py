@@ -96,6 +96,7 @@ def _names(profile: Profile) -> Iterator[str]:
     from firmware_sim.fido.algorithms import KNOWN
     from firmware_sim.fido.commands.get_info import MEMBERS
     from firmware_sim.fido.extensions import all_extensions
+    from firmware_sim.vendor_commands import VENDOR_COMMANDS
 
     known = {
         "options": OPTIONS.keys(),
@@ -105,6 +106,7 @@ def _names(profile: Profile) -> Iterator[str]:
         "attestation_formats": set(FORMATS),
         "pin_uv_protocols": {1, 2},
         "transports": {"usb", "nfc", "ble", "smart-card"},
+        "vendor_commands": VENDOR_COMMANDS.keys(),
     }
     for key, names in known.items():
         given = getattr(profile, key)
@@ -113,6 +115,11 @@ def _names(profile: Profile) -> Iterator[str]:
                 yield f"{key} cannot have {name!r}"
         if len(set(given)) < len(given):
             yield f"{key} names something twice"
+    taken: dict[int, str] = {}
+    for name in VENDOR_COMMANDS.keys() & profile.vendor_commands:
+        other = taken.setdefault(VENDOR_COMMANDS[name][0], name)
+        if other != name:
+            yield f"vendor_commands {min(name, other)} and {max(name, other)} share a number"
 
 
 def _needs(profile: Profile) -> Iterator[str]:

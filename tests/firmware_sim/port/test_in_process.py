@@ -1,5 +1,6 @@
 """python-fido2's CtapHidDevice over the in-process port, unmodified."""
 
+import dataclasses
 from threading import Event
 
 import pytest
@@ -40,6 +41,11 @@ def test_python_fido2_sees_the_device(key):
     assert key.winks == 1
     device.lock(1)
     device.lock(0)
+
+
+def test_a_profile_may_keep_the_serial_number_from_usb(key):
+    key.profile = dataclasses.replace(key.profile, usb_serial_number=False)
+    assert connect(key).serial_number is None
 
 
 def test_reading_moves_the_simulated_clock_to_the_touch(key):

@@ -66,6 +66,12 @@ def test_a_profile_says_how_it_differs_from_another():
         ('"rk",', '"rk", "sk",', "options cannot have 'sk'"),
         ("max_large_blob_array = 4096", "max_large_blob_array = 99", "max_large_blob_array cannot"),
         ("max_credential_id_length = 352", "max_credential_id_length = 351", "under 352"),
+        ("commands = []", 'commands = ["yubico"]', "vendor_commands cannot have 'yubico'"),
+        (
+            "commands = []",
+            'commands = ["solo-rng", "nitrokey-rng"]',
+            "vendor_commands nitrokey-rng and solo-rng share a number",
+        ),
         # what contradicts something else
         ('"credBlob",', "", "max_cred_blob_length cannot be 32"),
         ('"largeBlobs",', "", "max_large_blob_array cannot be 4096"),

@@ -1,12 +1,14 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import fido2.hid
 import pytest
+from fido2.hid import CtapHidDevice
 
 from tokenkit.cli import main
 from tokenkit.keys import hid
-from tokenkit.virtual import World, plugged
+from tokenkit.virtual import World, load_profile, plugged
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -65,6 +67,21 @@ def test_info(run: Run) -> None:
     shown = json.loads(out)
     assert shown["selector"] == "virtual:reference?seed=7"
     assert shown["info"]["versions"] == ["U2F_V2", "FIDO_2_0", "FIDO_2_1", "FIDO_2_3"]
+
+
+def test_info_shows_the_serial_number_that_a_yubikey_tells_by_its_own_command(run: Run) -> None:
+    world = World(seed=1)
+    profile = replace(
+        load_profile("reference"),
+        vendor_id=0x1050,
+        usb_serial_number=False,
+        vendor_commands=("yubico-read-config",),
+    )
+    security_key = world.security_key(profile)
+    with plugged(security_key):
+        assert [device.serial_number for device in CtapHidDevice.list_devices()] == [None]
+        _, out, _ = run("info", "--json")
+        assert json.loads(out)["serial_number"] == security_key.serial_number[-10:].lstrip("0")
 
 
 def test_ping(run: Run) -> None:
