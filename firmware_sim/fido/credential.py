@@ -26,8 +26,6 @@ _NONCE_LENGTH = 12
 # COSE algorithm and length of the secret, which follows; then the extensions' state, if any
 _WRAPPED_KEY = struct.Struct(">iH")
 _TAG_LENGTH = 16
-# credProtect, hmac-secret and thirdPartyPayment together take 46; the rest is for what may come
-_STATE_LENGTH = 61
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,13 @@ def hash_of(rp_id: str) -> bytes:
     return hashlib.sha256(rp_id.encode()).digest()
 
 
-def max_id_length(algorithms: Iterable[int]) -> int:
-    """Bytes of the longest credential id with a key of one of ``algorithms``: a wrapped one."""
+def max_id_length(algorithms: Iterable[int], extensions: Map) -> int:
+    """Bytes of the longest credential id, a wrapped one: with a key of one of ``algorithms`` and
+    ``extensions`` as its state."""
     head = len(_WRAPPED) + _NONCE_LENGTH + _WRAPPED_KEY.size
     secret = max(KNOWN[number].secret_length for number in algorithms)
-    return head + secret + _STATE_LENGTH + _TAG_LENGTH
+    state = len(cbor.encode(extensions)) if extensions else 0
+    return head + secret + state + _TAG_LENGTH
 
 
 class CredentialStore:

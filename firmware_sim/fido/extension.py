@@ -53,13 +53,15 @@ class Extension:
     """One extension: what it does with its input, and what it adds to getInfo.
 
     ``register`` and ``sign`` are called where there is an input; what they return, unless None,
-    is the output in authenticator data.
+    is the output in authenticator data. ``server_side_state`` is the largest value that it leaves
+    with a server-side credential, whose id it makes longer; None for none.
     """
 
     identifier: str
     register: Register | None = None
     sign: Sign | None = None
     info: Callable[[Authenticator], Map] | None = None
+    server_side_state: int | bool | None = None
 
 
 def register(registration: Registration) -> Map:

@@ -25,7 +25,8 @@ class Profile:
 
     CTAP: ``versions``, ``options`` (identifiers, which decide the commands there are) and
     ``extensions`` in the order of getInfo, ``algorithms`` (COSE numbers) and
-    ``pin_uv_protocols`` in order of preference; ``info_members`` are the names of the getInfo
+    ``pin_uv_protocols`` in order of preference; ``extra_options`` are sent beside the options and
+    mean nothing here, as those of drafts; ``info_members`` are the names of the getInfo
     members that are sent, all that have a value if empty.
 
     ``signature_counter`` is one for all credentials, one for each, or always 0.
@@ -56,6 +57,7 @@ class Profile:
     aaguid: bytes = bytes(16)
     firmware_version: int | None = None
     options: tuple[str, ...] = ()
+    extra_options: dict[str, bool] = field(default_factory=dict, hash=False)
     info_members: tuple[str, ...] = ()
     algorithms: tuple[int, ...] = (-7,)
     extensions: tuple[str, ...] = ()

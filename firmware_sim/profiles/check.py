@@ -124,6 +124,8 @@ def _names(profile: Profile) -> Iterator[str]:
 
 def _needs(profile: Profile) -> Iterator[str]:
     options = set(profile.options)
+    for option in profile.extra_options.keys() & OPTIONS.keys():
+        yield f"extra_options cannot have {option!r}, which has a meaning"
     for option in profile.options:
         for needed in OPTIONS[option]:
             if needed not in options:
@@ -149,9 +151,12 @@ def _needs(profile: Profile) -> Iterator[str]:
 
 
 def _id_length(profile: Profile) -> Iterator[str]:
-    from firmware_sim.fido.credential import max_id_length  # which needs profiles
+    from firmware_sim.fido.credential import max_id_length  # these need profiles
+    from firmware_sim.fido.extensions import all_extensions
 
-    longest = max_id_length(profile.algorithms)
+    states = {name: all_extensions()[name].server_side_state for name in profile.extensions}
+    kept = {name: state for name, state in states.items() if state is not None}
+    longest = max_id_length(profile.algorithms, kept)
     if profile.max_credential_id_length < longest:
         yield f"max_credential_id_length cannot be under {longest} with these algorithms"
 

@@ -67,7 +67,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
             members = info(authenticator)
             answer[0x04] |= members.pop(0x04, {})
             answer |= members
-    answer[0x04] = {name: answer[0x04][name] for name in profile.options}
+    answer[0x04] = {name: answer[0x04][name] for name in profile.options} | profile.extra_options
     if not profile.info_members:
         return answer
     sent = {MEMBERS[name] for name in _ALWAYS.union(profile.info_members)}

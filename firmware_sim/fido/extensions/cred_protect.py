@@ -34,4 +34,4 @@ def _register(registration: Registration, value: object) -> int:
     return protection
 
 
-EXTENSION = Extension(IDENTIFIER, register=_register)
+EXTENSION = Extension(IDENTIFIER, register=_register, server_side_state=UV_REQUIRED)

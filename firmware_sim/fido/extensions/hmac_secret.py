@@ -61,4 +61,4 @@ def _sign(assertion: Assertion, value: object) -> bytes | None:
     return evaluate(assertion.authenticator, credential.key.secret, assertion.verified, value)
 
 
-EXTENSION = Extension(IDENTIFIER, register=_register, sign=_sign)
+EXTENSION = Extension(IDENTIFIER, register=_register, sign=_sign, server_side_state=True)

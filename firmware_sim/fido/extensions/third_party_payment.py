@@ -23,4 +23,4 @@ def _sign(assertion: Assertion, value: object) -> bool | None:
     return is_enabled(assertion.credential) if of_type(value, bool) else None
 
 
-EXTENSION = Extension(IDENTIFIER, register=_register, sign=_sign)
+EXTENSION = Extension(IDENTIFIER, register=_register, sign=_sign, server_side_state=True)

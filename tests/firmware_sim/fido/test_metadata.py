@@ -7,6 +7,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from fido2.attestation import UntrustedAttestation
 from fido2.ctap1 import Ctap1
+from fido2.ctap2 import Config
 from fido2.mds3 import AuthenticatorStatus, MdsAttestationVerifier, parse_blob
 from fido2.webauthn import Aaguid, AttestationObject
 
@@ -28,6 +29,15 @@ def verifier():
     return MdsAttestationVerifier(parsed())
 
 
+def switch_off_always_uv(bench):
+    if profile_says(bench, "alwaysUv"):
+        Config(bench.ctap).toggle_always_uv()
+
+
+def profile_says(bench, option):
+    return option in bench.key.profile.options and bench.ctap.info.options[option]
+
+
 def fido2_object(bench):
     algorithm = bench.ctap.info.algorithms[0]["alg"] if bench.ctap.info.algorithms else -7
     made = bench.make(key_params=[{"type": "public-key", "alg": algorithm}])
@@ -39,6 +49,7 @@ def fido2_object(bench):
 )
 def test_it_vouches_for_fido2_keys(make_bench, verifier, profile):
     bench = make_bench(profile)
+    switch_off_always_uv(bench)
     made = fido2_object(bench)
     verifier.verify_attestation(made, bench.client_data_hash)
     entry = verifier.find_entry(made, bench.client_data_hash)
@@ -55,6 +66,7 @@ def test_it_vouches_for_fido2_keys(make_bench, verifier, profile):
 def test_it_vouches_for_u2f_keys(make_bench, verifier, profile):
     """These have no AAGUID: they are found by their certificate's key."""
     bench = make_bench(profile)
+    switch_off_always_uv(bench)
     application = hashlib.sha256(b"example.com").digest()
     registration = Ctap1(bench.device).register(CHALLENGE, application)
     made = AttestationObject.from_ctap1(application, registration)
