@@ -28,8 +28,8 @@ class Attestation:
         # the one for platforms that wish for nothing first
         self.formats = ("none",) if profile.attestation == "none" else profile.attestation_formats
 
-    def choose(self, preference: list[str], credential: Credential, enterprise: bool) -> str:
-        """The format that the platform likes best of those there are (CTAP 2.2 §6.1.2 step 19).
+    def choose(self, preference: list[str], algorithm: int, enterprise: bool) -> str:
+        """The format for a key of ``algorithm`` that the platform likes best (§6.1.2 step 19).
 
         ``none`` alone is a wish that is always granted, fido-u2f can speak of ES256 keys only,
         and an enterprise attestation is packed.
@@ -40,7 +40,7 @@ class Attestation:
             return "none"
         for name in preference:
             u2f = name == "fido-u2f"
-            if name in self.formats and (not u2f or credential.key.algorithm == Es256Key.algorithm):
+            if name in self.formats and (not u2f or algorithm == Es256Key.algorithm):
                 return name
         return self.formats[0]
 

@@ -19,9 +19,17 @@ def assertion_data(rp_id_hash: bytes, flags: int, counter: int, extensions: Map)
 
 
 def attested_data(
-    credential: Credential, aaguid: bytes, flags: int, counter: int, extensions: Map
+    credential: Credential,
+    aaguid: bytes,
+    flags: int,
+    counter: int,
+    extensions: Map,
+    public_key: bytes | None = None,
 ) -> bytes:
-    """Authenticator data with the attested credential data."""
+    """Authenticator data with the attested credential data.
+
+    ``public_key`` is a COSE_Key to attest in place of the credential's own.
+    """
     if extensions:
         flags |= ED
     data = (
@@ -29,6 +37,6 @@ def attested_data(
         + aaguid
         + len(credential.credential_id).to_bytes(2, "big")
         + credential.credential_id
-        + credential.key.cose_key()
+        + (public_key or credential.key.cose_key())
     )
     return data + cbor.encode(extensions) if extensions else data

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 class Registration:
     """A makeCredential whose key is made: extensions give it a ``state`` that stays with it.
 
-    ``verified`` is the UV flag; ``inputs`` are all extensions' by identifier; ``members`` are
-    added to the response.
+    ``verified`` is the UV flag; ``formats`` are the platform's preferred ones; ``inputs`` are all
+    extensions' by identifier; ``members`` are added to the response.
     """
 
     authenticator: Authenticator
+    client_data_hash: bytes
     rp_id: str
     rk: bool
     verified: bool
+    formats: list[str]
     key: SigningKey
     inputs: Map
     state: Map = field(default_factory=dict)
@@ -34,10 +36,14 @@ class Registration:
 
 @dataclass(slots=True)
 class Assertion:
-    """One assertion by ``credential``; ``present`` and ``verified`` are the UP and UV flags."""
+    """One assertion by ``credential``; ``present`` and ``verified`` are the UP and UV flags.
+
+    ``listed``: the request names the credential by its id.
+    """
 
     authenticator: Authenticator
     credential: Credential
+    listed: bool
     present: bool
     verified: bool
     inputs: Map

@@ -77,6 +77,12 @@ class Es256Key(EcdsaKey):
     hash = hashes.SHA256()
 
 
+class Esp256Key(Es256Key):
+    """The same under the number that says the curve, too (RFC 9864)."""
+
+    algorithm = -9
+
+
 class Es384Key(EcdsaKey):
     algorithm = -35
     curve = ec.SECP384R1()

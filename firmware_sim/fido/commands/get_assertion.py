@@ -23,6 +23,7 @@ class Asked:
     client_data_hash: bytes
     flags: int
     inputs: Map
+    listed: bool
     several: bool
 
 
@@ -78,7 +79,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     flags = (auth_data.UP if up else 0) | (auth_data.UV if who.verified else 0)
 
     several = len(applicable) > 1
-    asked = Asked(client_data_hash, flags, inputs or {}, several)
+    asked = Asked(client_data_hash, flags, inputs or {}, bool(allowed), several)
     answer = sign(authenticator, applicable[0], asked)
     if several:  # steps 11-12: the newest first, the rest on request
         answer[5] = len(applicable)
@@ -96,7 +97,9 @@ def sign(authenticator: Authenticator, credential: Credential, asked: Asked) -> 
     if asked.inputs:
         present, verified = bool(flags & auth_data.UP), bool(flags & auth_data.UV)
         outputs = extension.sign(
-            Assertion(authenticator, credential, present, verified, asked.inputs, members)
+            Assertion(
+                authenticator, credential, asked.listed, present, verified, asked.inputs, members
+            )
         )
     counter = authenticator.counter.next(credential.credential_id)
     data = auth_data.assertion_data(credential.rp_id_hash, flags, counter, outputs)

@@ -63,7 +63,16 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     members: Map = {}
     if inputs:
         registration = Registration(
-            authenticator, rp_id, rk, who.verified, key, inputs, state, members
+            authenticator,
+            client_data_hash,
+            rp_id,
+            rk,
+            who.verified,
+            preference,
+            key,
+            inputs,
+            state,
+            members,
         )
         outputs = extension.register(registration)
     if rk:
@@ -78,7 +87,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     flags = auth_data.UP | (auth_data.UV if who.verified else 0)
     data = auth_data.attested_data(credential, profile.aaguid, flags, counter, outputs)
     attestation = authenticator.attestation  # step 19
-    name = attestation.choose(preference, credential, enterprise)
+    name = attestation.choose(preference, algorithm, enterprise)
     statement = attestation.statement(name, credential, data, client_data_hash, enterprise)
     answer: Map = {1: name, 2: data, 3: statement, **members}
     if enterprise:

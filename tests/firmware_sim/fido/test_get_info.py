@@ -19,6 +19,7 @@ def test_what_is_there(bench):
         "largeBlobKey",
         "minPinLength",
         "pinComplexityPolicy",
+        "previewSign",
         "thirdPartyPayment",
     ]
     assert info.options == {
