@@ -2,8 +2,9 @@
 
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.u2f import VERSION, U2f
+from firmware_sim.identity import Identity, read_identity
 from firmware_sim.link.ctaphid import CtapHid
-from firmware_sim.profiles import Profile
+from firmware_sim.profiles import Profile, ProfileError
 from firmware_sim.vendor_commands import vendor_commands
 from firmware_sim.world.clock import Clock
 from firmware_sim.world.entropy import Entropy
@@ -17,6 +18,9 @@ class UnpluggedError(OSError):
 
 class SecurityKey:
     """Plugged in when made; ``flash`` keeps its state, ``finger`` is its user's.
+
+    New flash records the profile and ``serial_number``. Flash of a key that there was before
+    gives its serial number, and must be of the same profile (ProfileError).
 
     ``winks`` counts CTAPHID_WINK since it was made.
     """
@@ -32,10 +36,10 @@ class SecurityKey:
         serial_number: str = "VIRTUAL-0001",
     ) -> None:
         self.profile = profile
-        self.serial_number = serial_number
         self.clock = clock
         self.entropy = entropy
         self.flash: Flash = flash if flash is not None else MemoryFlash()
+        self.serial_number = self._identify(Identity(profile.name, serial_number)).serial_number
         self._finger = finger if finger is not None else touch_at_once()
         self._link: CtapHid | None = None
         self._authenticator: Authenticator | None = None
@@ -63,6 +67,15 @@ class SecurityKey:
         if self._link is None:
             raise UnpluggedError(f"{self.profile.product_name} {self.serial_number} is unplugged")
         return self._link
+
+    def _identify(self, new: Identity) -> Identity:
+        recorded = read_identity(self.flash)
+        if recorded is None:
+            self.flash.write(new.changes)
+            return new
+        if recorded.profile != new.profile:
+            raise ProfileError(f"it holds a key of profile {recorded.profile}, not {new.profile}")
+        return recorded
 
     def power_on(self) -> None:
         """Plug in; a plugged key stays as it is."""

@@ -7,6 +7,7 @@
 6
 """
 
+import hashlib
 import itertools
 import os
 import threading
@@ -20,6 +21,8 @@ import fido2.hid
 from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
+from firmware_sim.fido import cbor
+from firmware_sim.identity import Identity, new_serial_number, read_identity, without_identity
 from firmware_sim.otp.batch_file import read_batch, ship_batch
 from firmware_sim.otp.battery import Battery
 from firmware_sim.otp.display import Display
@@ -61,6 +64,7 @@ __all__ = [
     "Flash",
     "FlashError",
     "HardwareToken",
+    "Identity",
     "MemoryFlash",
     "OsEntropy",
     "PowerCutError",
@@ -89,8 +93,10 @@ __all__ = [
     "plugged_key",
     "profile_names",
     "read_batch",
+    "read_identity",
     "ship_batch",
     "touch_at_once",
+    "without_identity",
     "write_csv",
     "write_private_files",
     "write_pskc",
@@ -162,7 +168,7 @@ class World:
 
     def security_key(
         self,
-        profile: str | Profile = "reference",
+        profile: str | Profile | None = None,
         *,
         name: str | None = None,
         flash: Flash | None = None,
@@ -170,23 +176,31 @@ class World:
     ) -> SecurityKey:
         """A security key; its secrets and serial number follow from the seed and ``name``.
 
-        Without a name the keys are ``key``, ``key-2``, ``key-3`` and so on. The finger touches
-        at once by default. ValueError if there is no such profile.
+        Without a name the keys are ``key``, ``key-2``, ``key-3`` and so on. Where ``flash`` is
+        that of an earlier key, this is that key, and the seed is for what it draws from now on.
+        The profile is the earlier key's by default, else ``reference``. The finger touches at
+        once by default. ValueError if there is no such profile, or ``flash`` is of another.
         """
+        recorded = None if flash is None else read_identity(flash)
+        if profile is None:
+            profile = "reference" if recorded is None else recorded.profile
         if isinstance(profile, str):
             profile = load_profile(profile)
         if name is None:
             self._made["security key"] += 1
             number = self._made["security key"]
             name = "key" if number == 1 else f"key-{number}"
-        serial = int.from_bytes(self.child_entropy(f"serial number {name}").bytes(4), "big")
+        stream = f"security key {name}"
+        if flash is not None and recorded is not None:
+            # drawn from its beginning again, the stream would give the same credentials again
+            stream += f" from {hashlib.sha256(cbor.encode(dict(flash.items()))).hexdigest()}"
         return SecurityKey(
             profile,
             clock=self.clock,
-            entropy=self.child_entropy(f"security key {name}"),
+            entropy=self.child_entropy(stream),
             flash=flash,
             finger=finger,
-            serial_number=f"VIRTUAL-{serial:010d}",
+            serial_number=new_serial_number(self.child_entropy(f"serial number {name}")),
         )
 
 

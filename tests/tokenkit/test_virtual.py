@@ -101,6 +101,35 @@ def test_a_key_takes_its_parts() -> None:
         World().security_key("refrence")
 
 
+def test_flash_of_an_earlier_key_is_that_key() -> None:
+    flash = MemoryFlash()
+    serial_number = World().security_key("self-attested", flash=flash).serial_number
+    again = World().security_key(flash=flash)
+    assert (again.profile.name, again.serial_number) == ("self-attested", serial_number)
+    with pytest.raises(ValueError, match="a key of profile self-attested, not reference"):
+        World().security_key("reference", flash=flash)
+
+
+def test_a_key_with_a_past_draws_other_randomness_than_the_seed_gave_before() -> None:
+    """Or each power-up would make the credentials of the one before once more."""
+
+    def make(flash: MemoryFlash, user: bytes) -> Any:
+        parties = {"id": "example.com", "name": "Example"}, {"id": user, "name": "user"}
+        parameters: list[Any] = [{"type": "public-key", "alg": -7}]
+        key = World(seed=1).security_key(flash=flash)
+        made = Ctap2(connect(key)).make_credential(
+            bytes(32), *parties, parameters, options={"rk": True}
+        )
+        return made.auth_data.credential_data
+
+    flash = MemoryFlash()
+    made = [make(flash, bytes([number])) for number in range(4)]
+    assert len({each.credential_id for each in made}) == 4
+    assert len({bytes(each.public_key[-2]) for each in made}) == 4
+    other = MemoryFlash()
+    assert [make(other, bytes([number])) for number in range(4)] == made
+
+
 def test_batches_go_on_numbering() -> None:
     world = World(seed=1)
     batch = world.make_batch("GAHT", 3)

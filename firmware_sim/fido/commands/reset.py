@@ -3,16 +3,16 @@
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.command import Command
 from firmware_sim.fido.request import Map
-from firmware_sim.fido.settings import Changes
 from firmware_sim.fido.status import CtapStatusError, Status
+from firmware_sim.identity import erasure
 
 AFTER_POWER_UP_S = 10.0
 LONG_TOUCH_S = 5.0
 
 
 async def run(authenticator: Authenticator, parameters: Map) -> None:
-    """Erase everything, in one transaction; only in the first 10 s after power-up, with a touch,
-    a long one where that is set, and by a transport that is for it."""
+    """Erase all but who the key is, in one transaction; only in the first 10 s after power-up, with
+    a touch, a long one where that is set, and by a transport that is for it."""
     transports = authenticator.profile.transports_for_reset
     if transports and authenticator.transport not in transports:
         raise CtapStatusError(Status.NOT_ALLOWED)
@@ -20,8 +20,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> None:
         raise CtapStatusError(Status.NOT_ALLOWED)
     hold_s = LONG_TOUCH_S if authenticator.settings.long_touch_for_reset else 0.0
     await authenticator.user_presence("erase everything on it", hold_s)
-    erased: Changes = {key: None for key, _ in authenticator.flash.items()}
-    authenticator.flash.write(erased | authenticator.fresh_secrets())
+    authenticator.flash.write(erasure(authenticator.flash) | authenticator.fresh_secrets())
     authenticator.load()
 
 

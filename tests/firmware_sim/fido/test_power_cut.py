@@ -259,14 +259,17 @@ def test_what_writes_nothing(make_bench, prepare):
     assert flash.countdown == 0
 
 
-def test_the_first_power_up_is_one_write(make_bench):
-    for after in (False, True):
+@pytest.mark.parametrize("after", [False, True])
+def test_the_first_power_up_is_two_writes(make_bench, after):
+    """Who the key is, and its secrets: what a cut leaves out comes at the next."""
+    for number, keys in ((1, 0), (2, 2)):
         flash = CutFlash()
-        flash.countdown, flash.after = 1, after
+        flash.countdown, flash.after = number, after
         with pytest.raises(PowerCutError):
             make_bench(flash=flash)
-        assert bool(flash.contents) is after
+        assert (len(flash.contents) > keys) is after
         make_bench(flash=flash).make()
+        assert flash.countdown < 0
 
 
 def test_every_command_that_writes_is_cut():

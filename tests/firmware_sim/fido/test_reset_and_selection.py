@@ -16,6 +16,15 @@ def test_reset_erases_everything(bench):
     assert bench.make().auth_data.counter == 1
 
 
+def test_reset_leaves_who_the_key_is(make_bench):
+    bench = make_bench(serial_number="VIRTUAL-0007")
+    factory = dict(bench.key.flash.contents)
+    bench.ctap.reset()
+    assert bench.key.flash.contents.keys() == factory.keys()
+    again = make_bench(flash=bench.key.flash, serial_number="VIRTUAL-0008")
+    assert again.device.serial_number == "VIRTUAL-0007"
+
+
 def test_reset_only_in_the_first_10_seconds_and_with_a_touch(bench):
     made = bench.make()
     bench.clock.advance(10.1)

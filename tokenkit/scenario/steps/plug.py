@@ -9,7 +9,7 @@ from tokenkit.scenario.names import Names
 from tokenkit.scenario.outcomes import SkippedError
 from tokenkit.scenario.record import DeviceRecord
 from tokenkit.scenario.steps.base import Step
-from tokenkit.virtual import MemoryFlash, connect, load_profile
+from tokenkit.virtual import MemoryFlash, connect, load_profile, without_identity
 
 if TYPE_CHECKING:
     from tokenkit.scenario.stage import Stage
@@ -79,7 +79,7 @@ class CloneKey(Step, frozen=True, kw_only=True):
             raise SkippedError("a physical key's storage cannot be copied")
         flash = original.virtual.flash
         copy = stage.world.security_key(
-            original.virtual.profile, name=self.clone, flash=MemoryFlash(dict(flash.items()))
+            original.virtual.profile, name=self.clone, flash=MemoryFlash(without_identity(flash))
         )
         clone = _key_device(
             stage, self.clone, OpenKey.of(connect(copy), "virtual", self.clone, copy)
