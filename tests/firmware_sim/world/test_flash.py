@@ -1,5 +1,6 @@
 """Storage: what is written stays, whole or not at all."""
 
+import os
 import shutil
 import sqlite3
 import stat
@@ -14,7 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.world.flash import FlashError, MemoryFlash, PowerCutError, SqliteFlash
+from firmware_sim.world.flash import (
+    FlashError,
+    MemoryFlash,
+    PowerCutError,
+    SqliteFlash,
+    flash_image,
+    read_flash,
+)
 
 keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 changes = st.dictionaries(keys, st.none() | st.binary(max_size=40), max_size=5)
@@ -201,6 +209,77 @@ def test_a_path_that_sqlite_cannot_open_is_a_flash_error(tmp_path: Path) -> None
 
     with pytest.raises(FlashError, match="unable to open"):
         Unopenable(tmp_path / "key.flash")
+
+
+def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    """No lock and no other mode for a device that all programs share."""
+    null = Path(os.devnull)
+    before = null.stat().st_mode
+    os.mkfifo(tmp_path / "pipe")
+    for path in (null, tmp_path / "pipe"):
+        with pytest.raises(FlashError, match="it is not a regular file"):
+            SqliteFlash(path)
+        with pytest.raises(FlashError, match="it is not a regular file"):
+            read_flash(path)
+    assert null.stat().st_mode == before
+
+
+@given(st.dictionaries(keys, st.binary(max_size=40), max_size=5))
+def test_an_image_is_a_file_with_these_contents(contents: dict[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "key.flash"
+        path.write_bytes(flash_image(contents))
+        assert read_flash(path) == contents
+        with closing(SqliteFlash(path)) as flash:
+            assert dict(flash.items()) == contents
+
+
+def test_reading_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a #1?&%.flash"  # a path, not a part of a URI
+    with closing(SqliteFlash(path)) as flash:
+        assert read_fails(path).endswith("another key or program uses it (database is locked)")
+        flash.write({"a": b"1"})
+    path.chmod(0o400)
+    before = path.read_bytes()
+    assert read_flash(path) == {"a": b"1"}
+    assert path.read_bytes() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o400
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_reading_what_is_no_flash(tmp_path: Path) -> None:
+    empty, text, other = (tmp_path / name for name in ("empty", "text", "other"))
+    empty.touch()
+    assert read_flash(empty) == {}
+    text.write_text("not a database, though long enough to have a header" * 3)
+    assert read_fails(text).endswith("file is not a database")
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE flash (key TEXT, value BLOB)")
+    assert read_fails(other).endswith("it is another program's database")
+    assert read_fails(tmp_path / "missing").endswith("No such file or directory")
+
+
+def test_reading_after_a_power_cut_in_the_middle_of_a_write(tmp_path: Path) -> None:
+    """What the interrupted write has left in the file is no state: it is not shown."""
+    path = tmp_path / "key.flash"
+    with closing(SqliteFlash(path)) as flash:
+        flash.write({"a": b"1"})
+        flash._db.execute("PRAGMA cache_size = 1")
+        flash._db.execute("BEGIN")
+        for number in range(50):  # more than the cache holds, so that it is in the file
+            flash._db.execute("INSERT INTO flash VALUES (?, ?)", (f"b{number}", bytes(9000)))
+        shutil.copytree(tmp_path, tmp_path / "disk")
+        flash._db.execute("ROLLBACK")
+    assert "open its key once" in read_fails(tmp_path / "disk/key.flash")
+    SqliteFlash(tmp_path / "disk/key.flash").close()
+    assert read_flash(tmp_path / "disk/key.flash") == {"a": b"1"}
+
+
+def read_fails(path: Path) -> str:
+    with pytest.raises(FlashError) as caught:
+        read_flash(path)
+    assert str(caught.value).startswith(f"{path}: cannot be used as a state file: ")
+    return str(caught.value)
 
 
 def test_a_closed_file_is_a_flash_error(tmp_path: Path) -> None:
