@@ -8,6 +8,7 @@ from tokenkit.keys.errors import NoSuchKeyError, SelectorError
 from tokenkit.keys.found import FoundKey
 from tokenkit.keys.opened import OpenKey
 from tokenkit.keys.selector import Selector, parse_selector
+from tokenkit.keys.state import key_in_file
 
 _NOTHING = "no security key found; plug one in, or take a virtual one: virtual:reference"
 
@@ -35,7 +36,8 @@ def open_key(selector: str | Selector = "auto", *, world: virtual.World | None =
     """Open the one key that ``selector`` means.
 
     A ``virtual:`` key lives in ``world``, or in one of its own with the system's clock; ``seed``
-    in the selector replaces the world's. Raises SelectorError, NoSuchKeyError or
+    in the selector replaces the world's; with ``state`` the key lives on in that file, which is
+    locked until the key is closed. Raises SelectorError, NoSuchKeyError or
     UnreadableKeyError, each with what to do.
     """
     if isinstance(selector, str):
@@ -55,12 +57,20 @@ def _open_virtual(selector: Selector, world: virtual.World | None) -> OpenKey:
         world = virtual.World(selector.seed, clock=virtual.SystemClock())
     elif selector.seed is not None:
         world = virtual.World(selector.seed, clock=world.clock)
-    key = world.security_key(_profile(selector))
-    device = virtual.connect(key)
-    return OpenKey.of(device, str(selector), key.profile.product_name, key)
+    profile, state = _profile(selector), None
+    if selector.state is None:
+        key = world.security_key(profile)
+    else:
+        key, state = key_in_file(selector.state, profile, world)
+    opened = OpenKey.of(virtual.connect(key), str(selector), key.profile.product_name, key)
+    opened.state = state
+    return opened
 
 
-def _profile(selector: Selector) -> virtual.Profile:
+def _profile(selector: Selector) -> virtual.Profile | None:
+    """None if it is to be the state file's."""
+    if not selector.value:
+        return None
     try:
         return virtual.load_profile(selector.value)
     except ValueError as error:

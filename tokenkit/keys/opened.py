@@ -8,7 +8,7 @@ from fido2.hid import CAPABILITY
 
 from tokenkit.keys.errors import UnsupportedError, talking_to
 from tokenkit.keys.serial_number import read_serial_number
-from tokenkit.virtual import SecurityKey
+from tokenkit.virtual import SecurityKey, SqliteFlash
 
 
 @dataclass
@@ -16,7 +16,8 @@ class OpenKey:
     """A key in use, real or virtual; a context manager that closes it.
 
     ``device`` is python-fido2's, ready for ``Ctap2`` and ``Fido2Client``. ``security_key`` is
-    the virtual key behind it, None for a physical one.
+    the virtual key behind it, None for a physical one; ``state`` the file in which that lives,
+    which closing sets free.
     """
 
     device: CtapDevice
@@ -24,6 +25,7 @@ class OpenKey:
     name: str
     serial_number: str | None
     security_key: SecurityKey | None = None
+    state: SqliteFlash | None = None
 
     @classmethod
     def of(
@@ -48,7 +50,12 @@ class OpenKey:
             return Ctap2(self.device)
 
     def close(self) -> None:
-        self.device.close()
+        try:
+            self.device.close()
+        finally:
+            if self.state is not None and self.security_key is not None:
+                self.security_key.power_off()
+                self.state.close()
 
     def __enter__(self) -> "OpenKey":
         return self

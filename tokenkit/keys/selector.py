@@ -1,7 +1,8 @@
 """The one grammar that says which key: ``auto``, ``hid:``, ``pcsc:``, ``serial:``, ``virtual:``."""
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tokenkit.keys.errors import SelectorError
 
@@ -13,25 +14,38 @@ SCHEMES = {
     "serial": "NUMBER",
     "virtual": "PROFILE?seed=1",
 }
+# what may follow a profile: an example of each
+PARAMETERS = {"seed": "1", "state": "FILE"}
 
 
 @dataclass(frozen=True)
 class Selector:
     """A parsed selector.
 
-    ``value`` is the path, reader, serial number or profile, empty for ``auto``; ``seed`` belongs
-    to ``virtual`` alone, None means that of the operating system.
+    ``value`` is the path, reader, serial number or profile, empty for ``auto`` and where the
+    profile is that of the state file. ``parameters`` belong to ``virtual`` alone; their order
+    makes no other key.
     """
 
     scheme: str
     value: str = ""
-    seed: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def seed(self) -> str | None:
+        """None means the randomness of the operating system, or of the world."""
+        return self.parameters.get("seed")
+
+    @property
+    def state(self) -> str | None:
+        """The file in which the key lives on; None means in memory."""
+        return self.parameters.get("state")
 
     def __str__(self) -> str:
         if self.scheme == "auto":
             return "auto"
-        seed = "" if self.seed is None else f"?seed={self.seed}"
-        return f"{self.scheme}:{self.value}{seed}"
+        query = "&".join(f"{name}={value}" for name, value in self.parameters.items())
+        return f"{self.scheme}:{self.value}{'?' * bool(query)}{query}"
 
 
 def parse_selector(text: str) -> Selector:
@@ -43,20 +57,32 @@ def parse_selector(text: str) -> Selector:
         raise SelectorError(f"{text!r} selects no key: {_suggestion(text, scheme, colon)}")
     if scheme == "auto":
         raise SelectorError(f"{text!r} selects no key: write auto alone")
-    seed = None
+    parameters: dict[str, str] = {}
     if scheme == "virtual":
         value, question, query = value.partition("?")
-        seed = _seed(text, query) if question else None
-    if not value:
+        parameters = _parameters(text, query) if question else {}
+    if not value and "state" not in parameters:
         raise SelectorError(f"{text!r} selects no key: write {scheme}:{SCHEMES[scheme]}")
-    return Selector(scheme, value, seed)
+    return Selector(scheme, value, parameters)
 
 
-def _seed(text: str, query: str) -> str:
-    name, _, seed = query.partition("=")
-    if name != "seed" or not seed or "&" in seed:
-        raise SelectorError(f"{text!r}: only ?seed=VALUE may follow the profile, not ?{query}")
-    return seed
+def _parameters(text: str, query: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if name in found and name in PARAMETERS:
+            raise SelectorError(f"{text!r}: {name} is there twice")
+        if name not in PARAMETERS or not value:
+            raise SelectorError(f"{text!r}: {_parameter_advice(part, 'state' in found)}")
+        found[name] = value
+    return found
+
+
+def _parameter_advice(part: str, in_file: bool) -> str:
+    if in_file and part.partition("=")[0] not in PARAMETERS:
+        return f"{f'&{part}'!r} is no parameter, and the name of a state file cannot hold &"
+    forms = " and ".join(f"{name}={example}" for name, example in PARAMETERS.items())
+    return f"only ?{forms} (with & between) may follow the profile, not {part!r}"
 
 
 def _suggestion(text: str, scheme: str, colon: str) -> str:

@@ -86,6 +86,8 @@ class KeyDevice:
         self._serial_numbers: dict[str, str] = {}  # by user: a key is a device of each's own
         self.open: OpenKey | None = key
         self.virtual = key.security_key
+        # it must outlive every unplugging, which closes the open key
+        self._state, key.state = key.state, None
         self._selector = key.selector
         self._clock = clock
         self._origin = origin
@@ -161,7 +163,12 @@ class KeyDevice:
         self._lost()
 
     def close(self) -> None:
-        """Let go of the key, which keeps its power."""
+        """Let go of the key, which keeps its power, and of its state file."""
+        self._let_go()
+        if self._state is not None:
+            self._state.close()
+
+    def _let_go(self) -> None:
         if self.open is not None:
             with suppress(*device_errors()):  # it may be gone
                 self.open.close()
@@ -183,7 +190,7 @@ class KeyDevice:
         """It is out: nobody need pull it."""
         if self.virtual is not None:
             self.virtual.power_off()
-        self.close()
+        self._let_go()
 
     def _plugged(self) -> OpenKey:
         if self.open is None:

@@ -15,8 +15,17 @@ from tokenkit.keys import Selector, SelectorError, parse_selector
         ("pcsc:ACS ACR122U 00 00", Selector("pcsc", "ACS ACR122U 00 00")),
         ("serial:12345678", Selector("serial", "12345678")),
         ("virtual:reference", Selector("virtual", "reference")),
-        ("virtual:reference?seed=7", Selector("virtual", "reference", "7")),
-        ("virtual:reference?seed=a=b", Selector("virtual", "reference", "a=b")),
+        ("virtual:reference?seed=7", Selector("virtual", "reference", {"seed": "7"})),
+        ("virtual:reference?seed=a=b", Selector("virtual", "reference", {"seed": "a=b"})),
+        ("virtual:reference?state=~/k", Selector("virtual", "reference", {"state": "~/k"})),
+        (
+            "virtual:reference?state=what?.db",
+            Selector("virtual", "reference", {"state": "what?.db"}),
+        ),
+        ("virtual:a?seed=7&state=k", Selector("virtual", "a", {"seed": "7", "state": "k"})),
+        ("virtual:a?state=k&seed=7", Selector("virtual", "a", {"state": "k", "seed": "7"})),
+        ("virtual:?state=k", Selector("virtual", "", {"state": "k"})),
+        ("virtual:?seed=1&state=k", Selector("virtual", "", {"seed": "1", "state": "k"})),
     ],
 )
 def test_each_form(text: str, selector: Selector) -> None:
@@ -40,10 +49,14 @@ def test_each_form(text: str, selector: Selector) -> None:
         ("serial:", "write serial:NUMBER"),
         ("virtual:", "write virtual:PROFILE"),
         ("virtual:?seed=1", "write virtual:PROFILE"),
-        ("virtual:reference?", "only ?seed=VALUE"),
-        ("virtual:reference?seed=", "only ?seed=VALUE"),
-        ("virtual:reference?sed=1", "only ?seed=VALUE"),
-        ("virtual:reference?seed=1&seed=2", "only ?seed=VALUE"),
+        ("virtual:reference?", "only ?seed=1 and state=FILE (with & between) may follow"),
+        ("virtual:reference?seed=", "may follow the profile, not 'seed='"),
+        ("virtual:reference?sed=1", "may follow the profile, not 'sed=1'"),
+        ("virtual:reference?seed=1&", "may follow the profile, not ''"),
+        ("virtual:reference?seed=1&seed=2", "seed is there twice"),
+        ("virtual:reference?state=a&seed=1&state=a", "state is there twice"),
+        ("virtual:reference?state=", "may follow the profile, not 'state='"),
+        ("virtual:reference?state=R&D.db", "'&D.db' is no parameter, and the name of a state file"),
     ],
 )
 def test_a_wrong_selector_says_how_to_write_it(text: str, advice: str) -> None:
@@ -53,7 +66,20 @@ def test_a_wrong_selector_says_how_to_write_it(text: str, advice: str) -> None:
     assert repr(text) in str(caught.value)
 
 
-@given(st.text())
+SELECTORS = st.one_of(
+    st.text(),
+    st.builds(
+        "virtual:{}?{}".format,
+        st.text(max_size=3),
+        st.lists(
+            st.builds("{}={}".format, st.sampled_from(["seed", "state"]), st.text(max_size=3)),
+            max_size=2,
+        ).map("&".join),
+    ),
+)
+
+
+@given(SELECTORS)
 def test_any_text_is_a_selector_or_a_clear_error(text: str) -> None:
     parsed, message = None, ""
     try:
@@ -62,3 +88,21 @@ def test_any_text_is_a_selector_or_a_clear_error(text: str) -> None:
         message = str(error)
     assert parsed == (None if message else text)
     assert "\n" not in message
+
+
+@given(
+    st.text(max_size=9).filter(lambda text: "?" not in text),
+    st.permutations(["seed", "state"]),
+    st.text(min_size=1).filter(lambda text: "&" not in text),
+    st.text(min_size=1).filter(lambda text: "&" not in text),
+)
+def test_parameters_come_in_any_order(
+    profile: str, names: list[str], seed: str, state: str
+) -> None:
+    values = {"seed": seed, "state": state}
+    query = "&".join(f"{name}={values[name]}" for name in names)
+    selector = parse_selector(f"virtual:{profile}?{query}")
+    assert (selector.value, selector.seed, selector.state) == (profile, seed, state)
+    assert str(selector) == f"virtual:{profile}?{query}"
+    assert selector == Selector("virtual", profile, values)
+    assert hash(selector) == hash(Selector("virtual", profile, values))
