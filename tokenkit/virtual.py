@@ -33,6 +33,13 @@ from firmware_sim.otp.token import EmptyBatteryError, HardwareToken, TokenKind, 
 from firmware_sim.port.in_process import InProcessConnection, hid_descriptor
 from firmware_sim.profiles import Profile, load_profile, profile_names
 from firmware_sim.security_key import SecurityKey, UnpluggedError
+from firmware_sim.state_file import (
+    KeyState,
+    clone_state,
+    inspect_state,
+    restore_state,
+    snapshot_state,
+)
 from firmware_sim.world.clock import START_S, Clock, SimulatedClock, SystemClock
 from firmware_sim.world.entropy import Entropy, OsEntropy, SeededEntropy
 from firmware_sim.world.environment import Constant, DailyCycle, Environment, Schedule, place
@@ -65,6 +72,7 @@ __all__ = [
     "FlashError",
     "HardwareToken",
     "Identity",
+    "KeyState",
     "MemoryFlash",
     "OsEntropy",
     "PowerCutError",
@@ -85,7 +93,9 @@ __all__ = [
     "TouchAfter",
     "UnpluggedError",
     "World",
+    "clone_state",
     "connect",
+    "inspect_state",
     "load_profile",
     "never_touch",
     "place",
@@ -94,7 +104,9 @@ __all__ = [
     "profile_names",
     "read_batch",
     "read_identity",
+    "restore_state",
     "ship_batch",
+    "snapshot_state",
     "touch_at_once",
     "without_identity",
     "write_csv",

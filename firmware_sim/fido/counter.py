@@ -15,11 +15,15 @@ class GlobalCounter:
     def __init__(self, flash: Flash) -> None:
         self._flash = flash
 
+    def last(self, credential_id: bytes) -> int:
+        """What was signed with last."""
+        return int.from_bytes(self._flash.get(self._key(credential_id)) or b"", "big")
+
     def next(self, credential_id: bytes, changes: Changes | None = None) -> int:
         """Advance, in flash before it is used; ``changes`` go into the same transaction."""
-        key = self._key(credential_id)
-        counter = min(int.from_bytes(self._flash.get(key) or b"", "big") + 1, _MAX)
-        self._flash.write({**(changes or {}), key: counter.to_bytes(4, "big")})
+        counter = min(self.last(credential_id) + 1, _MAX)
+        stored = {self._key(credential_id): counter.to_bytes(4, "big")}
+        self._flash.write({**(changes or {}), **stored})
         return counter
 
     def forget(self, credential_id: bytes) -> Changes:
@@ -42,6 +46,9 @@ class CredentialCounter(GlobalCounter):
 
 class NoCounter(GlobalCounter):
     """Always 0: a relying party cannot tell a clone."""
+
+    def last(self, credential_id: bytes) -> int:
+        return 0
 
     def next(self, credential_id: bytes, changes: Changes | None = None) -> int:
         if changes:
