@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokenkit.cli.output import complain, console, echo, print_json, table
+from tokenkit.cli.virtual_keys import virtual_keys
 
 if TYPE_CHECKING:
     from tokenkit.keys import FoundKey
@@ -24,7 +25,14 @@ def command() -> None:
       pcsc:READER               a smart-card reader, or a part of its name
       serial:NUMBER             a serial number
       virtual:PROFILE[?seed=N]  a key made of software, such as virtual:reference
+
+    A key made of software is gone when the command ends, unless it lives in a file:
+    virtual:PROFILE?state=FILE, made if need be, and then virtual:?state=FILE, too. With
+    seed=N&state=FILE the new key and all that follows come out the same each time.
     """
+
+
+command.add_command(virtual_keys)
 
 
 @command.command("list")

@@ -14,8 +14,8 @@ SCHEMES = {
     "serial": "NUMBER",
     "virtual": "PROFILE?seed=1",
 }
-# what may follow a profile: an example of each
-PARAMETERS = {"seed": "1", "state": "FILE"}
+# what may follow a profile
+PARAMETERS = {"seed": "VALUE", "state": "FILE"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _parameter_advice(part: str, in_file: bool) -> str:
     if in_file and part.partition("=")[0] not in PARAMETERS:
         return f"{f'&{part}'!r} is no parameter, and the name of a state file cannot hold &"
     forms = " and ".join(f"{name}={example}" for name, example in PARAMETERS.items())
-    return f"only ?{forms} (with & between) may follow the profile, not {part!r}"
+    return f"only ?{forms}, with & between, may follow the profile, not {part!r}"
 
 
 def _suggestion(text: str, scheme: str, colon: str) -> str:

@@ -49,7 +49,7 @@ def test_each_form(text: str, selector: Selector) -> None:
         ("serial:", "write serial:NUMBER"),
         ("virtual:", "write virtual:PROFILE"),
         ("virtual:?seed=1", "write virtual:PROFILE"),
-        ("virtual:reference?", "only ?seed=1 and state=FILE (with & between) may follow"),
+        ("virtual:reference?", "only ?seed=VALUE and state=FILE, with & between, may follow"),
         ("virtual:reference?seed=", "may follow the profile, not 'seed='"),
         ("virtual:reference?sed=1", "may follow the profile, not 'sed=1'"),
         ("virtual:reference?seed=1&", "may follow the profile, not ''"),
