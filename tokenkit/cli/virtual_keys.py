@@ -30,16 +30,20 @@ def virtual_keys() -> None:
 @virtual_keys.command()
 @_json_option
 def profiles(as_json: bool) -> None:
-    """List the models: virtual:NAME is a new key of one."""
+    """List the models: virtual:NAME is a new key of one.
+
+    What each is modelled on, and what is assumed, is in --json.
+    """
     from tokenkit.virtual import load_profile, profile_names
 
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "name": profile.name,
             "product_name": profile.product_name,
             "usb_id": f"{profile.vendor_id:04x}:{profile.product_id:04x}",
             "versions": list(profile.versions),
             "summary": profile.summary,
+            "source": profile.source,
         }
         for profile in map(load_profile, profile_names())
     ]
@@ -48,8 +52,8 @@ def profiles(as_json: bool) -> None:
         return
     shown = table("name", "product name", "USB id", "versions", "summary")
     for each in found:
-        cells = each | {"versions": " ".join(each["versions"])}
-        shown.add_row(*map(str, cells.values()))
+        versions = " ".join(each["versions"])
+        shown.add_row(each["name"], each["product_name"], each["usb_id"], versions, each["summary"])
     console().print(shown)
 
 
@@ -120,8 +124,13 @@ def inspect_key(state: Path, as_json: bool, secrets: bool) -> None:
         "pin_is_set": key.pin_is_set,
         "pin_must_change": key.pin_must_change,
         "pin_retries": key.pin_retries,
+        "fingerprints": key.fingerprints,
+        "uv_retries": key.uv_retries,
         "signature_counter": key.signature_counter,
         "always_uv": key.always_uv,
+        "enterprise_attestation": key.enterprise_attestation,
+        "long_touch_for_reset": key.long_touch_for_reset,
+        "pin_complexity": key.pin_complexity,
         "min_pin_length": key.min_pin_length,
         "min_pin_rp_ids": key.min_pin_rp_ids,
     }
@@ -145,6 +154,7 @@ def _credentials(key: "KeyState", secrets: bool) -> list[dict[str, Any]]:
                 for name, value in (credential.user or {}).items()
             },
             "algorithm": credential.key.algorithm,
+            "signature_counter": key.counters[credential.credential_id],
             "credential_id": credential.credential_id.hex(),
             "extensions": list(credential.extensions),
             **({"private_key": credential.key.secret.hex()} if secrets else {}),
@@ -168,7 +178,7 @@ def _print(facts: dict[str, Any], credentials: list[dict[str, Any]], flash: dict
     console().print(shown)
     if not credentials:
         return
-    columns = ["created", "RP", "user", "algorithm", "credential id", "extensions"]
+    columns = ["created", "RP", "user", "algorithm", "counter", "credential id", "extensions"]
     listed = table(*columns, *(["private key"] if flash else []))
     for each in credentials:
         name = each["user"].get("name") or each["user"].get("id", "")
@@ -177,6 +187,7 @@ def _print(facts: dict[str, Any], credentials: list[dict[str, Any]], flash: dict
             each["rp_id"],
             name,
             algorithm_name(each["algorithm"]),
+            each["signature_counter"],
             each["credential_id"],
             " ".join(each["extensions"]),
             *([each["private_key"]] if flash else []),
@@ -189,6 +200,8 @@ def _words(value: Any) -> str:
     """A fact for people."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None:
+        return "none that all share"
     if isinstance(value, list):
         return ", ".join(value) or "none"
     return str(value)

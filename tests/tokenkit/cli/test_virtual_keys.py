@@ -22,8 +22,13 @@ MEMBERS = [
     "pin_is_set",
     "pin_must_change",
     "pin_retries",
+    "fingerprints",
+    "uv_retries",
     "signature_counter",
     "always_uv",
+    "enterprise_attestation",
+    "long_touch_for_reset",
+    "pin_complexity",
     "min_pin_length",
     "min_pin_rp_ids",
     "credentials",
@@ -105,7 +110,8 @@ def test_profiles(run: Run) -> None:
         assert fact in out
     found = json.loads(run("virtual", "profiles", "--json")[1])
     assert {"reference", "self-attested"} <= {each["name"] for each in found}
-    assert found[0].keys() == {"name", "product_name", "usb_id", "versions", "summary"}
+    members = ["name", "product_name", "usb_id", "versions", "summary", "source"]
+    assert [list(each) for each in found] == [members] * len(found)
 
 
 def inspected(run: Run, state: str, *options: str) -> Any:
@@ -127,6 +133,7 @@ def test_inspect(run: Run, state: str) -> None:
     assert credential["user"]["id"] == "0102"
     assert credential["algorithm"] == -7
     assert credential["extensions"] == ["credBlob"]
+    assert credential["signature_counter"] == 1
     table = run("virtual", "inspect", state)[1]
     for fact in (facts["serial_number"], "example.com", "alice", "ES256", "pin is set", "yes"):
         assert fact in table

@@ -11,7 +11,15 @@ from fido2.ctap2 import ClientPin
 
 from tokenkit.keys import OpenKey, SelectorError, UnreadableKeyError, check_selector, open_key
 from tokenkit.scenario import parse, run
-from tokenkit.virtual import SqliteFlash, UnpluggedError, World, load_profile
+from tokenkit.virtual import (
+    Identity,
+    SqliteFlash,
+    UnpluggedError,
+    World,
+    inspect_state,
+    load_profile,
+    profile_names,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +57,17 @@ def test_a_key_outlives_its_process() -> None:
     assert again is not None
     with pytest.raises(UnpluggedError):
         again.write(bytes(64))
+
+
+@pytest.mark.parametrize("profile", profile_names())
+def test_each_model_can_live_in_a_file(profile: str) -> None:
+    with open_key(f"virtual:{profile}?state=key.state") as key:
+        assert key.security_key is not None
+        serial_number = key.security_key.serial_number
+    assert inspect_state(Path("key.state")).identity == Identity(profile, serial_number)
+    with open_key("virtual:?state=key.state") as key:
+        assert key.security_key is not None
+        assert key.security_key.serial_number == serial_number
 
 
 def test_the_profile_may_be_left_to_the_file() -> None:
