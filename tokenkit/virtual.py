@@ -22,6 +22,7 @@ from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
 from firmware_sim.fido import cbor
+from firmware_sim.fido.ca import root_certificate
 from firmware_sim.identity import Identity, new_serial_number, read_identity, without_identity
 from firmware_sim.otp.batch_file import read_batch, ship_batch
 from firmware_sim.otp.battery import Battery
@@ -105,6 +106,7 @@ __all__ = [
     "read_batch",
     "read_identity",
     "restore_state",
+    "root_certificate",
     "ship_batch",
     "snapshot_state",
     "touch_at_once",

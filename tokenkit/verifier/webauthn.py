@@ -9,8 +9,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding
-from fido2.attestation.base import AttestationResult, AttestationVerifier, InvalidAttestation
+from fido2.attestation.base import InvalidAttestation
 from fido2.server import Fido2Server
 from fido2.webauthn import (
     AttestationConveyancePreference,
@@ -26,6 +25,7 @@ from fido2.webauthn import (
     UserVerificationRequirement,
 )
 
+from tokenkit.trusted_roots import TrustedRoots
 from tokenkit.verifier.errors import InvalidResponse, UntrustedAttestation, ValidationError
 from tokenkit.verifier.policy import UserVerification, WebAuthnPolicy, check_word
 
@@ -43,11 +43,15 @@ class RelyingParty:
 
     def __init__(self, policy: WebAuthnPolicy) -> None:
         self._policy = policy
+        try:
+            trusted = TrustedRoots(policy.trusted_roots)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
         self._server = Fido2Server(
             PublicKeyCredentialRpEntity(id=policy.rp_id, name=policy.rp_name),
             attestation=AttestationConveyancePreference(policy.attestation),
             verify_origin=lambda origin: origin == policy.origin,
-            verify_attestation=_TrustedRoots(policy.trusted_roots),
+            verify_attestation=trusted,
         )
         # python-fido2 declares the attribute without a type
         self._server.timeout = int(CEREMONY_S * 1000)  # type: ignore[assignment]
@@ -161,30 +165,3 @@ def _invalid(what: str, error: Exception) -> InvalidResponse:
 def went_back(stored: int, received: int) -> bool:
     """Whether a signature counter tells of a clone; a key without one always says 0."""
     return received <= stored and (received, stored) != (0, 0)
-
-
-class _TrustedRoots(AttestationVerifier):
-    def __init__(self, roots: Iterable[bytes]) -> None:
-        super().__init__()
-        try:
-            self._roots = [x509.load_der_x509_certificate(root) for root in roots]
-        except (ValueError, TypeError):
-            raise ValidationError("a trusted root is an X.509 certificate, DER") from None
-
-    def ca_lookup(self, result: AttestationResult, auth_data: AuthenticatorData) -> bytes | None:
-        if not result.trust_path:  # self attestation, or none
-            return None
-        last = x509.load_der_x509_certificate(result.trust_path[-1])
-        return next((_der(root) for root in self._roots if _issued(last, root)), None)
-
-
-def _issued(certificate: x509.Certificate, root: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(root)
-    except (ValueError, TypeError, InvalidSignature):  # another name, kind of key, or key
-        return False
-    return True
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(Encoding.DER)
