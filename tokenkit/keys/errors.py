@@ -39,6 +39,26 @@ class RefusedError(TokenkitError):
     """The guard said no; nothing was done to the key."""
 
 
+class DeniedError(TokenkitError):
+    """The key answered with a status that says no; ``status`` is its name, such as NOT_ALLOWED."""
+
+    def __init__(self, message: str, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class WrongPinError(DeniedError):
+    """It was not the key's PIN, or no PIN is taken any more; the message says how many tries."""
+
+
+class PinError(TokenkitError):
+    """A PIN that no key, or not this one, would take; nothing was sent."""
+
+
+class NoSuchItemError(TokenkitError):
+    """No credential or fingerprint on the key fits, or more than one does."""
+
+
 def gone_errors() -> tuple[type[Exception], ...]:
     """What python-fido2 and pyscard raise when a key is gone or out of reach."""
     if "smartcard" not in sys.modules:

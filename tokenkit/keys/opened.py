@@ -1,6 +1,6 @@
 """An open key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fido2.ctap import CtapDevice
 from fido2.ctap2.base import Ctap2
@@ -26,6 +26,7 @@ class OpenKey:
     serial_number: str | None
     security_key: SecurityKey | None = None
     state: SqliteFlash | None = None
+    closed: bool = field(default=False, init=False, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -50,6 +51,10 @@ class OpenKey:
             return Ctap2(self.device)
 
     def close(self) -> None:
+        """Let go of the device and the state file; closing twice does nothing."""
+        if self.closed:
+            return
+        self.closed = True
         try:
             self.device.close()
         finally:
