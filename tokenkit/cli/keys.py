@@ -1,17 +1,26 @@
-"""``tokenkit keys``: list, info, ping, wink."""
+"""``tokenkit keys``: list, info, ping, wink; what changes a key has a file each."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenkit.cli import (
+    key_attest,
+    key_bio,
+    key_blobs,
+    key_config,
+    key_creds,
+    key_pin,
+    key_reset,
+)
+from tokenkit.cli.key_options import identity, json_option, selector_argument
 from tokenkit.cli.output import complain, console, echo, print_json, table
 from tokenkit.cli.virtual_keys import virtual_keys
 
 if TYPE_CHECKING:
     from tokenkit.keys import FoundKey
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_selector_argument = click.argument("selector", default="auto")
+_OPERATIONS = (key_attest, key_bio, key_blobs, key_config, key_creds, key_pin, key_reset)
 
 
 @click.group("keys")
@@ -29,6 +38,8 @@ def command() -> None:
     A key made of software is gone when the command ends, unless it lives in a file:
     virtual:PROFILE?state=FILE, made if need be, and then virtual:?state=FILE, too. With
     seed=N&state=FILE the new key and all that follows come out the same each time.
+
+    Whatever changes a physical key asks first, or wants --yes --serial N.
     """
 
 
@@ -36,7 +47,7 @@ command.add_command(virtual_keys)
 
 
 @command.command("list")
-@_json_option
+@json_option
 def list_keys(as_json: bool) -> None:
     """List the keys that are plugged in.
 
@@ -63,24 +74,20 @@ def list_keys(as_json: bool) -> None:
 
 
 @command.command()
-@_selector_argument
-@_json_option
+@selector_argument
+@json_option
 def info(selector: str, as_json: bool) -> None:
     """Show every member of getInfo."""
     from tokenkit.keys import open_key, read_info
 
     with open_key(selector) as key:
         members = read_info(key)
-        identity = {
-            "selector": key.selector,
-            "name": key.name,
-            "serial_number": key.serial_number,
-        }
+        whose = identity(key)
     if as_json:
-        print_json({**identity, "info": members})
+        print_json({**whose, "info": members})
         return
     shown = table("member", "value")
-    for name, value in identity.items():
+    for name, value in whose.items():
         shown.add_row(name.replace("_", " "), "unknown" if value is None else value)
     shown.add_section()
     for name, value in members.items():
@@ -89,12 +96,12 @@ def info(selector: str, as_json: bool) -> None:
 
 
 @command.command("ping")
-@_selector_argument
+@selector_argument
 @click.option("--count", default=10, type=click.IntRange(1), show_default=True, help="Messages.")
 @click.option(
     "--size", default=57, type=click.IntRange(0, 7609), show_default=True, help="Bytes in each."
 )
-@_json_option
+@json_option
 @click.pass_context
 def ping_key(ctx: click.Context, selector: str, count: int, size: int, as_json: bool) -> None:
     """Measure round trips.
@@ -126,7 +133,7 @@ def ping_key(ctx: click.Context, selector: str, count: int, size: int, as_json: 
 
 
 @command.command("wink")
-@_selector_argument
+@selector_argument
 def wink_key(selector: str) -> None:
     """Make a key blink, to see which one it is."""
     from tokenkit.keys import open_key, wink
@@ -134,6 +141,10 @@ def wink_key(selector: str) -> None:
     with open_key(selector) as key:
         wink(key)
     echo(f"winked: {key}")
+
+
+for operation in _OPERATIONS:
+    command.add_command(operation.command)
 
 
 def _print_keys(keys: "list[FoundKey]") -> None:

@@ -59,13 +59,17 @@ def print_json_text(text: str) -> None:
     click.echo(text.encode(errors="replace"), nl=False)
 
 
-def complain(message: str) -> None:
-    """One line on standard error, without what could drive a terminal."""
+def say(message: str) -> None:
+    """Lines on standard error for whoever is there, without what could drive a terminal."""
     from tokenkit.keys.errors import printable
 
-    lines = "\n".join(printable(line) for line in message.split("\n"))
     with suppress(OSError):
-        echo(f"tokenkit: {lines}", err=True)
+        echo("\n".join(printable(line) for line in message.split("\n")), err=True)
+
+
+def complain(message: str) -> None:
+    """What went wrong, as :func:`say` says it."""
+    say(f"tokenkit: {message}")
 
 
 def mend_output() -> None:
