@@ -22,7 +22,8 @@ from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
 from firmware_sim.fido import cbor
-from firmware_sim.fido.ca import root_certificate
+from firmware_sim.fido.ca import root_certificate, root_certificate_pem
+from firmware_sim.fido.metadata import metadata_blob
 from firmware_sim.identity import Identity, new_serial_number, read_identity, without_identity
 from firmware_sim.otp.batch_file import read_batch, ship_batch
 from firmware_sim.otp.battery import Battery
@@ -98,6 +99,7 @@ __all__ = [
     "connect",
     "inspect_state",
     "load_profile",
+    "metadata_blob",
     "never_touch",
     "place",
     "plugged",
@@ -107,6 +109,7 @@ __all__ = [
     "read_identity",
     "restore_state",
     "root_certificate",
+    "root_certificate_pem",
     "ship_batch",
     "snapshot_state",
     "touch_at_once",

@@ -33,6 +33,11 @@ def root_certificate() -> bytes:
     return _signed(builder.add_extension(x509.BasicConstraints(True, 0), critical=True))
 
 
+def root_certificate_pem() -> bytes:
+    """The same in PEM."""
+    return x509.load_der_x509_certificate(root_certificate()).public_bytes(Encoding.PEM)
+
+
 def issue(
     common_name: str,
     unit: str,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenkit.cli.key_options import json_option
 from tokenkit.cli.output import console, echo, print_json, table
+from tokenkit.cli.virtual_metadata import command as metadata
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
     from tokenkit.virtual import KeyState
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _state = click.argument("state", type=click.Path(path_type=Path))
 _snapshot = click.argument("snapshot", type=click.Path(path_type=Path))
 
@@ -27,8 +28,11 @@ def virtual_keys() -> None:
     """
 
 
+virtual_keys.add_command(metadata)
+
+
 @virtual_keys.command()
-@_json_option
+@json_option
 def profiles(as_json: bool) -> None:
     """List the models: virtual:NAME is a new key of one.
 
@@ -108,7 +112,7 @@ def clone(state: Path, new: Path) -> None:
 
 @virtual_keys.command("inspect")
 @_state
-@_json_option
+@json_option
 @click.option("--secrets", is_flag=True, help="Show private keys, PIN hash and all else, too.")
 def inspect_key(state: Path, as_json: bool, secrets: bool) -> None:
     """Show what the key in STATE knows; nothing is changed."""
