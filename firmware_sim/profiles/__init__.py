@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -112,14 +113,34 @@ def profile_names() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-@cache
 def load_profile(name: str) -> Profile:
-    """The shipped profile ``name``; :class:`ProfileError` with a suggestion if there is none."""
+    """The shipped profile ``name``, or that of a file whose name ends in ``.toml``.
+
+    :class:`ProfileError` with a suggestion if there is none.
+    """
+    if name.endswith(".toml"):
+        return _from_file(Path(name).expanduser())
     if name not in (names := profile_names()):
         close = difflib.get_close_matches(name, names, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names)}"
         raise ProfileError(f"no profile {name!r}; {hint}")
+    return _load_shipped(name)
+
+
+@cache
+def _load_shipped(name: str) -> Profile:
     return parse_profile(name, _shipped(name))
+
+
+def _from_file(path: Path) -> Profile:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ProfileError(f"profile {path}: {reason}") from None
+    if path.stem in profile_names():
+        raise ProfileError(f"profile {path}: {path.stem} is a shipped profile; rename the file")
+    return parse_profile(path.stem, text)
 
 
 def parse_profile(name: str, text: str) -> Profile:

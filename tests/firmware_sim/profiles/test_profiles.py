@@ -40,6 +40,33 @@ def test_a_profile_says_how_it_differs_from_another():
         parse_profile("mine", 'base = "refrence"\n')
 
 
+def test_a_profile_of_ones_own(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "yubikey-5.4"\ncredential_capacity = 3\n')
+    profile = load_profile(str(file))
+    assert (profile.name, profile.credential_capacity) == ("mine", 3)
+    file.write_text('base = "yubikey-5.4"\ncredential_capacity = 4\n')
+    assert load_profile(str(file)).credential_capacity == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "contents", "reason"),
+    [
+        ("missing.toml", None, "No such file"),
+        ("binary.toml", b"\xff\xfe", "not UTF-8"),
+        ("reference.toml", b"", "reference is a shipped profile; rename the file"),
+        ("empty.toml", b"", "profile empty: Object missing required field"),
+        ("typo.toml", b'base = "reference"\nwinck = true', "unknown winck; did you mean wink"),
+    ],
+)
+def test_wrong_profile_files(tmp_path, name, contents, reason):
+    file = tmp_path / name
+    if contents is not None:
+        file.write_bytes(contents)
+    with pytest.raises(ProfileError, match=reason):
+        load_profile(str(file))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
