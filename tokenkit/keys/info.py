@@ -51,7 +51,7 @@ MEMBERS = [
 def read_info(key: OpenKey) -> dict[str, Any]:
     """What the key sends, and nothing that it does not, ready for JSON, in the order sent.
 
-    Bytes are in hexadecimal, the AAGUID as a UUID; a member that CTAP 2.3 does not know is named
+    Bytes are in hexadecimal, the AAGUID is a UUID, the policy's URL text; a member that CTAP 2.3 does not know is named
     by its number, like ``0x2a``.
     """
     key.require_ctap2()
@@ -81,6 +81,8 @@ def _name(number: object) -> str:
 def _plain(name: str, value: Any) -> Any:
     if name == "aaguid" and isinstance(value, bytes) and len(value) == 16:
         return str(UUID(bytes=value))
+    if name == "pinComplexityPolicyURL" and isinstance(value, bytes):  # text, sent as bytes
+        return value.decode(errors="replace")
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Mapping):

@@ -107,6 +107,7 @@ def test_info_of_the_reference_key() -> None:
     assert info["versions"] == ["U2F_V2", "FIDO_2_0", "FIDO_2_1", "FIDO_2_3"]
     assert info["aaguid"] == "746f6b65-6e6b-4974-8000-726566657265"
     assert info["maxMsgSize"] == 7609
+    assert info["pinComplexityPolicyURL"] == "https://tokenkit.example/pin-complexity"
     assert {"alg": -7, "type": "public-key"} in info["algorithms"]
 
 
