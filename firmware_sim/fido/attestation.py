@@ -25,24 +25,25 @@ class Attestation:
         self._profile = profile
         self._reproducible = reproducible
         self._serial_number = serial_number
-        # the one for platforms that wish for nothing first
-        self.formats = ("none",) if profile.attestation == "none" else profile.attestation_formats
+        # the one for platforms that wish for nothing first; none is always there
+        self.formats = () if profile.attestation == "none" else profile.attestation_formats
 
     def choose(self, preference: list[str], algorithm: int, enterprise: bool) -> str:
         """The format for a key of ``algorithm`` that the platform likes best (§6.1.2 step 19).
 
-        ``none`` alone is a wish that is always granted, fido-u2f can speak of ES256 keys only,
-        and an enterprise attestation is packed.
+        fido-u2f can speak of ES256 keys only, and an enterprise attestation is packed. A model
+        that does not tell its formats knows of no preference.
         """
         if enterprise:
             return "packed"
-        if preference == ["none"]:
-            return "none"
-        for name in preference:
-            u2f = name == "fido-u2f"
-            if name in self.formats and (not u2f or algorithm == Es256Key.algorithm):
-                return name
-        return self.formats[0]
+        if self._profile.sends("attestationFormats"):
+            for name in preference:
+                u2f = name == "fido-u2f"
+                if name == "none" or (
+                    name in self.formats and (not u2f or algorithm == Es256Key.algorithm)
+                ):
+                    return name
+        return self.formats[0] if self.formats else "none"
 
     def statement(
         self,

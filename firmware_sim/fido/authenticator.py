@@ -1,5 +1,6 @@
 """The authenticator: its state, and the way from request bytes to response bytes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from firmware_sim.fido import cbor
@@ -25,6 +26,15 @@ from firmware_sim.world.flash import Flash, FlashError
 
 _PROTOCOLS = {1: PinUvAuthProtocolOne, 2: PinUvAuthProtocolTwo}
 _SUCCESS = bytes((Status.SUCCESS,))
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedTouch:
+    """A touch that a U2F host asks after: for ``what`` the user was asked at ``since_s``."""
+
+    what: tuple[str, bytes]
+    touch: Touch
+    since_s: float
 
 
 class Authenticator:
@@ -61,6 +71,7 @@ class Authenticator:
         # what the machine can do of what the profile names
         self.algorithms = [number for number in profile.algorithms if number in ALGORITHMS]
         self.attestation = Attestation(profile, entropy.reproducible, serial_number)
+        self._channel = 0
         self.load()
 
     def load(self) -> None:
@@ -72,7 +83,7 @@ class Authenticator:
         self.credentials = CredentialStore(flash, entropy, profile.credential_capacity)
         self.settings = Settings(flash, profile)
         self.pin = Pin(flash, self.settings, profile.max_pin_length)
-        self.fingerprints = Fingerprints(flash, entropy, profile)
+        self.fingerprints = Fingerprints(flash, entropy, profile, self.pin)
         self.counter = COUNTERS[profile.signature_counter](flash)
         self.protocols: dict[int, PinUvAuthProtocolOne] = {
             number: _PROTOCOLS[number](entropy) for number in profile.pin_uv_protocols
@@ -89,20 +100,28 @@ class Authenticator:
             self.persistent_token = PersistentToken(flash, entropy)
         # what a command leaves for the one that continues it, by the first one's byte
         self.continuation: dict[int, Any] = {}
+        self.awaited_touch: AwaitedTouch | None = None
 
     def fresh_secrets(self) -> Changes:
         """The flash changes that give a key that was never used, or was reset, its secrets."""
         return {**CredentialStore.fresh(self.entropy), **PersistentToken.fresh(self.entropy)}
 
-    def start(self, request: bytes) -> Task:
-        """Begin a command: ``request`` is its byte and its CBOR, the response likewise."""
+    def start(self, request: bytes, channel: int = 0) -> Task:
+        """Begin a command: ``request`` is its byte and its CBOR, the response likewise.
+
+        What one host's command began, a command on another's ``channel`` ends.
+        """
+        if channel != self._channel:
+            self.continuation.clear()
+            self._channel = channel
         return Task(self._respond(request))
 
     @property
     def versions(self) -> list[str]:
         """What the profile says, less U2F while that could not verify the user as it must."""
         no_u2f = not self.offers_u2f
-        return [each for each in self.profile.versions if not (no_u2f and each == "U2F_V2")]
+        versions = (*self.profile.versions, *self.profile.extra_versions)
+        return [each for each in versions if not (no_u2f and each == "U2F_V2")]
 
     @property
     def offers_u2f(self) -> bool:
@@ -155,6 +174,7 @@ class Authenticator:
         YubiKeys answer and as §6.9 says for authenticatorSelection; §6.1.2 and §6.2.2 would have
         OPERATION_DENIED there too, which a client cannot tell from a refusal.
         """
+        self.awaited_touch = None
         now_s = self.clock.now()
         if timeout_s is None:
             timeout_s = self.profile.touch_timeout_s

@@ -2,15 +2,24 @@
 
 python-fido2's decoder is lenient (truncated strings, duplicate keys, any order), and decoding,
 encoding again and comparing costs more than the rest of an assertion without its signature.
-Types: int (64-bit range), bytes, str, bool, list, dict. Tags, floats, null, indefinite lengths
-and more than four levels of nesting have no place in CTAP2.
+Types: int (64-bit range), bytes, str, bool, list, dict; null, floats and other simple values, which
+no member of a request is, are :class:`Other`, for what ignores them. Tags, indefinite lengths and
+more than four levels of nesting have no place in CTAP2.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 MAX_DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A value that no request means anything by; ``encoded`` is all that is known of it."""
+
+    encoded: bytes
 
 
 class CborError(ValueError):
@@ -41,7 +50,7 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
             return True, at
         if first == 0xF4:
             return False, at
-        raise CborError("a simple value or float that CTAP2 does not use")
+        return _other(data, at, argument)
     if argument > 23:
         if argument > 27:
             raise CborError("indefinite or reserved length")
@@ -101,6 +110,18 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     return pairs, at
 
 
+def _other(data: bytes, at: int, argument: int) -> tuple[Other, int]:
+    """A simple value or float; its length is in the low bits, as a number's is."""
+    if argument > 27:
+        raise CborError("indefinite or reserved length")
+    end = at + (1 << (argument - 24) if argument > 23 else 0)
+    if end > len(data):
+        raise CborError("truncated")
+    if argument == 24 and data[at] < 32:
+        raise CborError("simple value is not in its shortest form")
+    return Other(data[at - 1 : end]), end
+
+
 def encode(value: Any) -> bytes:
     """``value`` in canonical form; raises :class:`CborError` for a type CTAP2 does not use."""
     try:
@@ -157,4 +178,5 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     str: _text,
     list: _list,
     dict: _map,
+    Other: lambda value: value.encoded,
 }

@@ -7,6 +7,7 @@ the sensor is as good as the simulated finger is honest.
 from dataclasses import dataclass
 
 from firmware_sim.fido import cbor
+from firmware_sim.fido.pin import Pin
 from firmware_sim.fido.request import Map
 from firmware_sim.fido.settings import Changes
 from firmware_sim.profiles import Profile
@@ -32,10 +33,11 @@ class Template:
 class Fingerprints:
     """The sensor's templates and its retry counter."""
 
-    def __init__(self, flash: Flash, entropy: Entropy, profile: Profile) -> None:
+    def __init__(self, flash: Flash, entropy: Entropy, profile: Profile, pin: Pin) -> None:
         self._flash = flash
         self._entropy = entropy
         self._profile = profile
+        self._pin = pin
         self._templates: dict[bytes, Template] = {}
         for key, value in flash.items(_PREFIX):
             record = cbor.decode(value)
@@ -80,7 +82,9 @@ class Fingerprints:
 
     @property
     def retries(self) -> int:
-        """uvRetries: how many more failures until the PIN is needed."""
+        """uvRetries: how many more failures until the PIN is needed; none once that is blocked."""
+        if self._pin.is_blocked:
+            return 0
         stored = self._flash.get(_RETRIES)
         return self._profile.uv_retries if stored is None else stored[0]
 

@@ -60,17 +60,22 @@ class Pin:
         return MAX_RETRIES if stored is None else stored[0]
 
     @property
+    def is_blocked(self) -> bool:
+        """Whether no tries are left: then nothing but a reset helps."""
+        return self.is_set and not self.retries
+
+    @property
     def needs_power_cycle(self) -> bool:
         return self._mismatches >= MAX_MISMATCHES_A_POWER_UP
 
-    def set(self, padded: bytes | None, more: Changes) -> None:
+    def set(self, padded: bytes, more: Changes) -> None:
         """Store a PIN sent as 64 zero-padded bytes, with ``more`` in the same transaction.
 
         INVALID_PARAMETER for another length; PIN_POLICY_VIOLATION for fewer code points than the
         minimum or more than the maximum, more than 63 bytes, bytes that are not UTF-8, one that
         is too simple, or the same PIN where it must change.
         """
-        if padded is None or len(padded) != 64:
+        if len(padded) != 64:
             raise CtapStatusError(Status.INVALID_PARAMETER)
         raw = padded.rstrip(b"\0")
         try:

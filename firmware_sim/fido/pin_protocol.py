@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from firmware_sim.fido.algorithms import Es256Key
-from firmware_sim.fido.request import Map, required
+from firmware_sim.fido.request import Map
 from firmware_sim.fido.status import CtapStatusError, Status
 from firmware_sim.world.entropy import Entropy
 
@@ -37,8 +37,8 @@ class PinUvAuthProtocolOne:
 
     def decapsulate(self, peer: Map) -> bytes:
         """The shared secret with the platform's COSE_Key; INVALID_PARAMETER if it is none."""
-        x, y = required(peer, -2, bytes), required(peer, -3, bytes)
-        if required(peer, 1, int) != 2 or required(peer, -1, int) != 1:
+        x, y = peer.get(-2), peer.get(-3)
+        if peer.get(1) != 2 or peer.get(-1) != 1 or not _is_field(x) or not _is_field(y):
             raise CtapStatusError(Status.INVALID_PARAMETER)
         try:
             point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + x + y)
@@ -89,6 +89,10 @@ class PinUvAuthProtocolTwo(PinUvAuthProtocolOne):
 
     def _kdf(self, z: bytes) -> bytes:
         return _hkdf(z, b"CTAP2 HMAC key") + _hkdf(z, b"CTAP2 AES key")
+
+
+def _is_field(value: object) -> TypeGuard[bytes]:
+    return isinstance(value, bytes) and len(value) == 32
 
 
 def _cbc(key: bytes, iv: bytes) -> Cipher[modes.CBC]:

@@ -48,6 +48,7 @@ class PinUvAuthToken:
         self._limit_s = INITIAL_USAGE_LIMIT_S[transport]
         self._rolling = rolling
         self._forever = forever
+        self._number = 0
         self.stop()
 
     def issue(
@@ -71,6 +72,7 @@ class PinUvAuthToken:
 
     def stop(self) -> None:
         """stopUsingPinUvAuthToken: no tag verifies until the next token is issued."""
+        self._number += 1
         self._protocol = None
         self._value = b""
         self._begun_s = self._used_s = 0.0
@@ -79,6 +81,12 @@ class PinUvAuthToken:
         self.user_verified = False
         self.permissions = NO_PERMISSION
         self.rp_id = None
+
+    @property
+    def number(self) -> int:
+        """Another one for each token, and while there is none: whether it is still the same."""
+        self._observe_timer()
+        return self._number
 
     @property
     def user_present(self) -> bool:

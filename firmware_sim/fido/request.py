@@ -6,7 +6,8 @@ from firmware_sim.fido.status import CtapStatusError, Status
 
 Map = dict[Any, Any]
 T = TypeVar("T")
-_USER_TEXT = ("name", "displayName", "icon")
+_USER_TEXT_BYTES = 64
+_USER_TEXT = ("name", "displayName")  # icon went with CTAP 2.1, and is no error
 
 
 def optional(members: Map, key: int | str, kind: type[T]) -> T | None:
@@ -57,7 +58,7 @@ def descriptor_id(descriptor: Map) -> bytes:
 
 
 def user_entity(entity: Map) -> Map:
-    """A user entity's known members; id is 1 to 64 bytes (WebAuthn §5.4.3)."""
+    """A user entity's known members, names cut; id is 1 to 64 bytes (WebAuthn §5.4.3)."""
     user_id = required(entity, "id", bytes)
     if not 1 <= len(user_id) <= 64:
         raise CtapStatusError(Status.INVALID_PARAMETER)
@@ -65,5 +66,11 @@ def user_entity(entity: Map) -> Map:
     for name in _USER_TEXT:
         text = optional(entity, name, str)
         if text is not None:
-            user[name] = text
+            user[name] = _cut(text)
     return user
+
+
+def _cut(text: str) -> str:
+    """The first 64 bytes of it that are whole characters, which is what must fit at least
+    (WebAuthn §6.4.1.2): a longer name could make an answer that fits no message."""
+    return text.encode()[:_USER_TEXT_BYTES].decode(errors="ignore")

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from firmware_sim.fido.algorithms import Es256Key
-from firmware_sim.fido.authenticator import Authenticator
+from firmware_sim.fido.authenticator import Authenticator, AwaitedTouch
 from firmware_sim.fido.credential import Credential
 from firmware_sim.fido.extensions import cred_protect
-from firmware_sim.world.finger import Touch
 from firmware_sim.world.flash import FlashError
 
 VERSION = "U2F_V2"
@@ -52,13 +51,12 @@ class U2f:
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
-        self._touch: Touch | None = None
-        self._asked_s = 0.0
 
     @property
     def touch_s(self) -> float:
         """True time of the touch that a host asks after, infinite if none is in sight."""
-        return math.inf if self._touch is None else self._touch.true_s
+        awaited = self._authenticator.awaited_touch
+        return math.inf if awaited is None else awaited.touch.true_s
 
     def answer(self, message: bytes) -> bytes:
         """The response APDU to a request APDU."""
@@ -85,7 +83,7 @@ class U2f:
         if len(apdu.data) != 2 * _HASH:
             raise _StatusWordError(StatusWord.WRONG_LENGTH)
         challenge, application = apdu.data[:_HASH], apdu.data[_HASH:]
-        self._demand_presence("register")
+        self._demand_presence("register", application)
         authenticator = self._authenticator
         key = Es256Key.new(authenticator.entropy)
         credential = authenticator.credentials.add_server_side(application, key, {})
@@ -104,7 +102,7 @@ class U2f:
         if apdu.p1 == _CHECK_ONLY:  # what it would be, were there a touch
             raise _StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
         if apdu.p1 == _ENFORCE_PRESENCE:
-            self._demand_presence("sign in")
+            self._demand_presence("sign in", application)
             presence = b"\x01"
         elif apdu.p1 == _DO_NOT_ENFORCE:
             presence = b"\x00"
@@ -125,18 +123,26 @@ class U2f:
             raise _StatusWordError(StatusWord.WRONG_DATA)
         return found
 
-    def _demand_presence(self, what: str) -> None:
+    def _demand_presence(self, what: str, application: bytes) -> None:
+        """A touch for this request: asked for at first, and good for no other."""
         authenticator = self._authenticator
         now_s = authenticator.clock.now()
-        if self._touch is None or now_s - self._asked_s > authenticator.profile.touch_timeout_s:
-            self._touch = authenticator.finger.requested(f"{what} by U2F", now_s)
-            self._asked_s = now_s
-        touch = self._touch
-        if touch.true_s > now_s:
+        awaited = authenticator.awaited_touch
+        timeout_s = authenticator.profile.touch_timeout_s
+        if (
+            awaited is None
+            or awaited.what != (what, application)
+            or now_s - awaited.since_s > timeout_s
+        ):
+            touch = authenticator.finger.requested(f"{what} by U2F", now_s)
+            awaited = AwaitedTouch((what, application), touch, now_s)
+            authenticator.awaited_touch = awaited
+        if awaited.touch.true_s > now_s:
             raise _StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
-        self._touch = None
-        always_uv = authenticator.settings.always_uv
-        if touch.refused or (always_uv and not authenticator.fingerprints.is_known(touch.press)):
+        authenticator.awaited_touch = None
+        press, always_uv = awaited.touch.press, authenticator.settings.always_uv
+        known = not always_uv or authenticator.fingerprints.is_known(press)
+        if awaited.touch.refused or not known:
             raise _StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
 
 

@@ -6,7 +6,7 @@ from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.built_in_uv import verify_user
 from firmware_sim.fido.pin_protocol import PinUvAuthProtocolOne
 from firmware_sim.fido.pin_uv_token import Permission
-from firmware_sim.fido.request import Map, optional
+from firmware_sim.fido.request import Map, optional, required
 from firmware_sim.fido.status import CtapStatusError, Status
 
 
@@ -43,6 +43,11 @@ class User:
     built_in: bool
     verified: bool = False
     present: bool = False
+
+    def check_built_in(self) -> None:
+        """§6.1.2 step 5, §6.2.2 step 4: INVALID_OPTION for ``uv`` where no finger is known."""
+        if self.built_in and not self.authenticator.fingerprints.is_enrolled:
+            raise CtapStatusError(Status.INVALID_OPTION)
 
     @property
     def is_to_be_verified(self) -> bool:
@@ -98,12 +103,29 @@ class User:
         self.verified = True
 
     async def touch(self, reason: str) -> None:
-        """Steps 14 to 16 of §6.1.2, 9 of §6.2.2: evidence of user interaction, which a token is
-        spent by."""
+        """Steps 13 and 14 of §6.1.2, 8 and 9 of §6.2.2: evidence of user interaction, which spends
+        a token unless the key itself verified the user."""
+        if self.built_in and self.verified:
+            return
         if not self.present:
             await self.authenticator.user_presence(reason)
             self.present = True
         self.authenticator.token.spend()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token gave: for the one RP it is bound to, None for all.
+
+    ``token`` is its number, None for the persistent one, which does not end by itself.
+    """
+
+    rp_id: str | None
+    token: int | None
+
+    def holds(self, authenticator: Authenticator) -> bool:
+        """Whether its token still lives: what it began ends with it (§6 item 3)."""
+        return self.token is None or self.token == authenticator.token.number
 
 
 def verification_required(authenticator: Authenticator) -> CtapStatusError:
@@ -114,37 +136,29 @@ def verification_required(authenticator: Authenticator) -> CtapStatusError:
 
 
 async def read_user(
-    authenticator: Authenticator, parameters: Map, options: Options, tag_key: int, protocol_key: int
+    authenticator: Authenticator, parameters: Map, uv: bool, tag_key: int, protocol_key: int
 ) -> User:
-    """pinUvAuthParam and its protocol (§6.1.2 steps 1 and 2) and the option uv (step 5).
+    """pinUvAuthParam and its protocol (§6.1.2 steps 1 and 2), or else the option uv.
 
     An empty pinUvAuthParam asks which of several keys the user means: after a touch the answer
-    is PIN_INVALID or PIN_NOT_SET. INVALID_OPTION for ``uv`` where the key cannot verify.
+    is PIN_INVALID or PIN_NOT_SET.
     """
     tag = optional(parameters, tag_key, bytes)
-    protocol = protocol_of(authenticator, parameters, protocol_key)
+    optional(parameters, protocol_key, int)
     if tag is None:
-        if options.uv and not authenticator.fingerprints.is_enrolled:
-            raise CtapStatusError(Status.INVALID_OPTION)
-        return User(authenticator, None, b"", options.uv)
-    if not tag:
+        return User(authenticator, None, b"", uv)
+    if not tag and {"clientPin", "pinUvAuthToken"} & set(authenticator.profile.options):
         await authenticator.user_presence("select this key")
         raise CtapStatusError(
             Status.PIN_INVALID if authenticator.pin.is_set else Status.PIN_NOT_SET
         )
-    if protocol is None:
-        raise CtapStatusError(Status.MISSING_PARAMETER)
+    protocol = protocol_of(authenticator, parameters, protocol_key)
     return User(authenticator, protocol, tag, False)
 
 
-def protocol_of(
-    authenticator: Authenticator, parameters: Map, key: int
-) -> PinUvAuthProtocolOne | None:
-    """The protocol a request names; INVALID_PARAMETER for one that is not supported."""
-    number = optional(parameters, key, int)
-    if number is None:
-        return None
-    protocol = authenticator.protocols.get(number)
+def protocol_of(authenticator: Authenticator, parameters: Map, key: int) -> PinUvAuthProtocolOne:
+    """The protocol a request names; MISSING_PARAMETER, INVALID_PARAMETER if it is not supported."""
+    protocol = authenticator.protocols.get(required(parameters, key, int))
     if protocol is None:
         raise CtapStatusError(Status.INVALID_PARAMETER)
     return protocol
@@ -158,22 +172,20 @@ def require_token(
     message: bytes,
     permission: Permission,
     persistent: bool = False,
-) -> str | None:
+) -> Grant:
     """The steps that management commands begin with, such as §6.8.2's 1 to 5.
 
-    The RP ID that the token is bound to, None for all. With ``persistent`` the persistent token
-    will do, too. PUAT_REQUIRED without pinUvAuthParam; MISSING_PARAMETER or INVALID_PARAMETER for
-    its protocol; PIN_AUTH_INVALID unless the token made it and has the permission.
+    With ``persistent`` the persistent token will do, too. PUAT_REQUIRED without pinUvAuthParam;
+    MISSING_PARAMETER or INVALID_PARAMETER for its protocol; PIN_AUTH_INVALID unless the token made
+    it and has the permission.
     """
     tag = optional(parameters, tag_key, bytes)
-    protocol = protocol_of(authenticator, parameters, protocol_key)
     if tag is None:
         raise CtapStatusError(Status.PUAT_REQUIRED)
-    if protocol is None:
-        raise CtapStatusError(Status.MISSING_PARAMETER)
+    protocol = protocol_of(authenticator, parameters, protocol_key)
     if authenticator.token.verify(protocol, message, tag, permission):
-        return authenticator.token.rp_id
+        return Grant(authenticator.token.rp_id, authenticator.token.number)
     kept = authenticator.persistent_token
     if persistent and kept is not None and protocol.verify(kept.value, message, tag):
-        return None
+        return Grant(None, None)
     raise CtapStatusError(Status.PIN_AUTH_INVALID)

@@ -79,8 +79,8 @@ Handler = Callable[[bytes], bytes]
 class Application(Protocol):
     """What answers CTAPHID_CBOR."""
 
-    def start(self, request: bytes) -> Task:
-        """Begin a command."""
+    def start(self, request: bytes, channel: int) -> Task:
+        """Begin a command that came on a channel."""
 
 
 @dataclass(slots=True)
@@ -323,7 +323,7 @@ class CtapHid:
         if not data:
             raise CtapHidError(Error.INVALID_LEN)
         # the first keep-alive goes out at the first poll, so that the user is told at once
-        current = _Transaction(channel, Command.CBOR, task=application.start(data))
+        current = _Transaction(channel, Command.CBOR, task=application.start(data, channel))
         current.keepalive_s = self._clock.now()
         self._current = current
         self._finished(current)

@@ -26,8 +26,8 @@ class Profile:
 
     CTAP: ``versions``, ``options`` (identifiers, which decide the commands there are) and
     ``extensions`` in the order of getInfo, ``algorithms`` (COSE numbers) and
-    ``pin_uv_protocols`` in order of preference; ``extra_options`` are sent beside the options and
-    mean nothing here, as those of drafts; ``info_members`` are the names of the getInfo
+    ``pin_uv_protocols`` in order of preference; ``extra_options`` and ``extra_versions`` are sent,
+    too, and mean nothing here, as those of drafts; ``info_members`` are the names of the getInfo
     members that are sent, all that have a value if empty.
 
     ``signature_counter`` is one for all credentials, one for each, or always 0.
@@ -59,6 +59,7 @@ class Profile:
     firmware_version: int | None = None
     options: tuple[str, ...] = ()
     extra_options: dict[str, bool] = field(default_factory=dict, hash=False)
+    extra_versions: tuple[str, ...] = ()
     info_members: tuple[str, ...] = ()
     algorithms: tuple[int, ...] = (-7,)
     extensions: tuple[str, ...] = ()
@@ -73,7 +74,7 @@ class Profile:
     min_pin_length: int = 4
     max_pin_length: int = 63
     pin_complexity: Literal["absent", "off", "on"] = "absent"
-    pin_complexity_policy_url: str | None = None
+    pin_complexity_policy_url: str = ""
     pin_retries_before_set: Literal["pin-not-set", "counter"] = "pin-not-set"
     always_uv: bool = False
     token_rolling_timer: bool = False
@@ -101,6 +102,10 @@ class Profile:
     def has_tokens(self) -> bool:
         """Whether tokens have permissions and die (CTAP 2.1); CTAP 2.0's pinToken has not."""
         return "pinUvAuthToken" in self.options
+
+    def sends(self, member: str) -> bool:
+        """Whether getInfo sends ``member``, by its name, where it has a value."""
+        return not self.info_members or member in self.info_members
 
     def speaks(self, *versions: str) -> bool:
         """Whether one of ``versions`` is claimed."""

@@ -16,11 +16,11 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "uv": (),
     "clientPin": (),
     "pinUvAuthToken": (),
-    "noMcGaPermissionsWithClientPin": ("clientPin",),
+    "noMcGaPermissionsWithClientPin": ("clientPin", "uv"),
     "largeBlobs": ("rk",),
     "ep": ("authnrCfg",),
-    "bioEnroll": ("uv",),
-    "userVerificationMgmtPreview": ("uv",),
+    "bioEnroll": ("uv", "clientPin"),  # the first finger is taught after the PIN
+    "userVerificationMgmtPreview": ("uv", "clientPin"),
     "uvBioEnroll": ("bioEnroll",),
     "authnrCfg": (),
     "uvAcfg": ("authnrCfg", "uv"),
@@ -38,9 +38,9 @@ _EXTENSIONS_NEED = {
     "minPinLength": "setMinPINLength",
     "pinComplexityPolicy": "setMinPINLength",
     "credBlob": "rk",
-    "thirdPartyPayment": "rk",
 }
-FORMATS = ("packed", "fido-u2f", "none")
+FORMATS = ("packed", "fido-u2f")  # none is implied
+VERSIONS = ("U2F_V2", "FIDO_2_0", "FIDO_2_1_PRE", "FIDO_2_1", "FIDO_2_3")
 
 
 def contradictions(profile: Profile) -> Iterator[str]:
@@ -73,22 +73,36 @@ def _limits(profile: Profile) -> Iterator[str]:
         "max_cred_blob_length": profile.max_cred_blob_length >= 32
         if "credBlob" in profile.extensions
         else profile.max_cred_blob_length == 0,
-        "credential_capacity": (profile.credential_capacity > 0) is ("rk" in profile.options),
+        "credential_capacity": profile.credential_capacity > 0
+        if "rk" in profile.options
+        else profile.credential_capacity == 0,
+        "firmware_version": profile.firmware_version is None or _is_u64(profile.firmware_version),
+        "vendor_prototype_config_commands": all(
+            map(_is_u64, profile.vendor_prototype_config_commands)
+        ),
+        "attestation_formats": "packed" in profile.attestation_formats
+        and (profile.attestation == "basic" or len(profile.attestation_formats) == 1),
+        "transports_for_reset": set(profile.transports_for_reset) <= set(profile.transports),
         "touch_timeout_s": profile.touch_timeout_s > 0,
         "uv_modality": (profile.uv_modality > 0) is fingerprints,
         "uv_retries": (1 <= profile.uv_retries <= 25) is fingerprints,
-        "uv_attempts": (1 <= profile.uv_attempts <= 5) is fingerprints,
+        "uv_attempts": (2 <= profile.uv_attempts <= 5) is fingerprints,
         "fingerprint_samples": (profile.fingerprint_samples > 0) is fingerprints,
         "fingerprint_capacity": (profile.fingerprint_capacity > 0) is fingerprints,
         "fingerprint_name_length": (profile.fingerprint_name_length > 0) is fingerprints,
-        "max_rp_ids_for_min_pin": "setMinPINLength" in profile.options
-        or profile.max_rp_ids_for_min_pin == 0,
+        "max_rp_ids_for_min_pin": 0
+        <= profile.max_rp_ids_for_min_pin
+        <= (255 if "setMinPINLength" in profile.options else 0),
         "pin_complexity_policy_url": profile.pin_complexity != "absent"
-        or profile.pin_complexity_policy_url is None,
+        or not profile.pin_complexity_policy_url,
     }
     for key, held in limits.items():
         if not held:
             yield f"{key} cannot be {getattr(profile, key)!r}"
+
+
+def _is_u64(number: int) -> bool:
+    return 0 <= number < 1 << 64
 
 
 def _names(profile: Profile) -> Iterator[str]:
@@ -96,16 +110,18 @@ def _names(profile: Profile) -> Iterator[str]:
     from firmware_sim.fido.algorithms import KNOWN
     from firmware_sim.fido.commands.get_info import MEMBERS
     from firmware_sim.fido.extensions import all_extensions
+    from firmware_sim.fido.pin_uv_token import INITIAL_USAGE_LIMIT_S
     from firmware_sim.vendor_commands import VENDOR_COMMANDS
 
     known = {
+        "versions": set(VERSIONS),
         "options": OPTIONS.keys(),
         "extensions": all_extensions().keys(),
         "info_members": MEMBERS.keys(),
         "algorithms": KNOWN.keys(),
         "attestation_formats": set(FORMATS),
         "pin_uv_protocols": {1, 2},
-        "transports": {"usb", "nfc", "ble", "smart-card"},
+        "transports": INITIAL_USAGE_LIMIT_S.keys(),
         "vendor_commands": VENDOR_COMMANDS.keys(),
     }
     for key, names in known.items():
@@ -130,12 +146,26 @@ def _needs(profile: Profile) -> Iterator[str]:
         for needed in OPTIONS[option]:
             if needed not in options:
                 yield f"option {option} needs option {needed}"
+    if "setMinPINLength" in options and "minPinLength" not in profile.extensions:
+        yield "option setMinPINLength needs extension minPinLength"
     for extension in profile.extensions:
         needed = _EXTENSIONS_NEED.get(extension, "")
         if needed and needed not in options | set(profile.extensions):
             yield f"extension {extension} needs {needed}"
-    if ("clientPin" in options or "uv" in options) is not bool(profile.pin_uv_protocols):
+    verifies = not options.isdisjoint(("clientPin", "uv"))
+    if verifies is not bool(profile.pin_uv_protocols):
         yield "pin_uv_protocols go with option clientPin or uv"
+    for what in ("pinUvAuthToken", "alwaysUv"):
+        if what in options and not verifies:
+            yield f"option {what} needs option clientPin or uv"
+    if "credProtect" in profile.extensions and not verifies:
+        yield "extension credProtect needs option clientPin or uv"
+    if "uv" in options and options.isdisjoint(("bioEnroll", "userVerificationMgmtPreview")):
+        yield "option uv needs option bioEnroll or userVerificationMgmtPreview"
+    if profile.pin_complexity != "absent" and "clientPin" not in options:
+        yield "pin_complexity needs option clientPin"
+    if profile.pin_complexity == "off" and "setMinPINLength" not in options:
+        yield "pin_complexity can be switched on by option setMinPINLength only"
     if "pinComplexityPolicy" in profile.extensions and profile.pin_complexity == "absent":
         yield "extension pinComplexityPolicy needs pin_complexity"
     if profile.vendor_prototype_config_commands and "authnrCfg" not in options:
@@ -162,8 +192,8 @@ def _id_length(profile: Profile) -> Iterator[str]:
 
 
 def _versions(profile: Profile) -> Iterator[str]:
-    if "U2F_V2" in profile.versions and profile.attestation == "self":
-        yield "version U2F_V2 has no self attestation"
+    if "U2F_V2" in profile.versions and profile.attestation != "basic":
+        yield "version U2F_V2 needs attestation basic"
     if profile.versions == ("U2F_V2",) and (profile.options or profile.extensions):
         yield "version U2F_V2 alone has neither options nor extensions"
     previews = {"credentialMgmtPreview", "userVerificationMgmtPreview"} & set(profile.options)

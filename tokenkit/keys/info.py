@@ -51,8 +51,8 @@ MEMBERS = [
 def read_info(key: OpenKey) -> dict[str, Any]:
     """What the key sends, and nothing that it does not, ready for JSON, in the order sent.
 
-    Bytes are in hexadecimal, the AAGUID is a UUID, the policy's URL text; a member that CTAP 2.3 does not know is named
-    by its number, like ``0x2a``.
+    Bytes are in hexadecimal, the AAGUID is a UUID, the policy's URL text; a member that CTAP 2.3
+    does not know is named by its number, like ``0x2a``.
     """
     key.require_ctap2()
     with talking_to(key.selector):

@@ -18,6 +18,7 @@ from firmware_sim.world.finger import Placement
 CODE = 0x09
 _FINGERPRINT = 1  # the modality
 _TOUCH_SENSOR = 1  # the kind of sensor
+_MAX_TIMEOUT_S = 300.0
 
 
 class Feedback(IntEnum):
@@ -85,7 +86,9 @@ async def _capture_next(authenticator: Authenticator, details: Map) -> Map:
 async def _capture(authenticator: Authenticator, details: Map, enrolment: _Enrolment) -> Map:
     """One sample; the last good one makes the template. The user's refusal ends the enrolment."""
     timeout_ms = optional(details, 3, int)
-    timeout_s = None if timeout_ms is None else timeout_ms / 1000
+    if timeout_ms is not None and timeout_ms < 0:
+        raise CtapStatusError(Status.INVALID_PARAMETER)
+    timeout_s = None if timeout_ms is None else min(timeout_ms / 1000, _MAX_TIMEOUT_S)
     feedback: int
     try:
         touch = await authenticator.user_presence("teach it your finger", timeout_s=timeout_s)

@@ -46,9 +46,6 @@ def info(authenticator: Authenticator) -> Map:
             "noMcGaPermissionsWithClientPin": True,
         },
         0x06: list(authenticator.protocols),
-        0x0C: pin.must_change,
-        0x0D: authenticator.settings.min_pin_length,
-        0x1D: profile.max_pin_length,
     }
     if profile.uv_modality:
         members |= {
@@ -56,9 +53,20 @@ def info(authenticator: Authenticator) -> Map:
             0x12: profile.uv_modality,
             0x17: fingerprints.count_since_pin,
         }
+    return members | (_pin_info(authenticator) if "clientPin" in profile.options else {})
+
+
+def _pin_info(authenticator: Authenticator) -> Map:
+    """What goes with a PIN alone."""
+    profile = authenticator.profile
+    members: Map = {
+        0x0C: authenticator.pin.must_change,
+        0x0D: authenticator.settings.min_pin_length,
+        0x1D: profile.max_pin_length,
+    }
     if profile.pin_complexity != "absent":
         members[0x1B] = authenticator.settings.pin_complexity
-    if profile.pin_complexity_policy_url is not None:
+    if profile.pin_complexity_policy_url:
         members[0x1C] = profile.pin_complexity_policy_url.encode()
     return members
 
@@ -81,30 +89,30 @@ async def _get_uv_retries(authenticator: Authenticator, parameters: Map) -> Map:
 
 async def _get_key_agreement(authenticator: Authenticator, parameters: Map) -> Map:
     """§6.5.5.4."""
-    return {1: _protocol(authenticator, parameters).public_key()}
+    return {1: protocol_of(authenticator, parameters, 1).public_key()}
 
 
 async def _set_pin(authenticator: Authenticator, parameters: Map) -> None:
     """§6.5.5.5."""
-    protocol = _protocol(authenticator, parameters)
     key_agreement = required(parameters, 3, dict)
     tag = required(parameters, 4, bytes)
     new_pin = required(parameters, 5, bytes)
+    protocol = protocol_of(authenticator, parameters, 1)
     if authenticator.pin.is_set:
         raise CtapStatusError(Status.PIN_AUTH_INVALID)
     secret = protocol.decapsulate(key_agreement)
     if not protocol.verify(secret, new_pin, tag):
         raise CtapStatusError(Status.PIN_AUTH_INVALID)
-    authenticator.pin.set(protocol.decrypt(secret, new_pin), {})
+    authenticator.pin.set(_decrypted(protocol, secret, new_pin), {})
 
 
 async def _change_pin(authenticator: Authenticator, parameters: Map) -> None:
     """§6.5.5.6; every token dies with the old PIN, the persistent one included."""
-    protocol = _protocol(authenticator, parameters)
     key_agreement = required(parameters, 3, dict)
     tag = required(parameters, 4, bytes)
     new_pin = required(parameters, 5, bytes)
     old_hash = required(parameters, 6, bytes)
+    protocol = protocol_of(authenticator, parameters, 1)
     _check_usable(authenticator)
     secret = protocol.decapsulate(key_agreement)
     if not protocol.verify(secret, new_pin + old_hash, tag):
@@ -112,7 +120,7 @@ async def _change_pin(authenticator: Authenticator, parameters: Map) -> None:
     _verify_pin(authenticator, protocol, secret, old_hash)
     kept = authenticator.persistent_token
     ended = {} if kept is None else kept.with_new_value()
-    authenticator.pin.set(protocol.decrypt(secret, new_pin), ended)
+    authenticator.pin.set(_decrypted(protocol, secret, new_pin), ended)
     authenticator.token.stop()
 
 
@@ -121,6 +129,7 @@ async def _get_pin_token(authenticator: Authenticator, parameters: Map) -> Map:
 
     CTAP 2.0's own token knows no permissions: it has them all.
     """
+    key_agreement, pin_hash, protocol = _proof(authenticator, parameters)
     permissions = _RP_BOUND
     if not authenticator.profile.has_tokens:
         permissions = ~Permission(0)
@@ -128,16 +137,21 @@ async def _get_pin_token(authenticator: Authenticator, parameters: Map) -> Map:
         raise CtapStatusError(Status.INVALID_PARAMETER)
     elif "noMcGaPermissionsWithClientPin" in authenticator.profile.options:
         permissions = NO_PERMISSION
-    return _issue_by_pin(authenticator, parameters, permissions, None, Status.PIN_INVALID)
+    secret = _secret_for_pin(authenticator, protocol, key_agreement, pin_hash, Status.PIN_INVALID)
+    return _issue(authenticator, protocol, secret, permissions, None)
 
 
 async def _get_token_by_pin(authenticator: Authenticator, parameters: Map) -> Map:
     """getPinUvAuthTokenUsingPinWithPermissions (§6.5.5.7.2)."""
+    required(parameters, 9, int)
+    key_agreement, pin_hash, protocol = _proof(authenticator, parameters)
     permissions, rp_id = _permissions(authenticator, parameters)
     refused = "noMcGaPermissionsWithClientPin" in authenticator.profile.options
     if refused and permissions & _RP_BOUND:
         raise CtapStatusError(Status.UNAUTHORIZED_PERMISSION)
-    return _issue_by_pin(authenticator, parameters, permissions, rp_id, Status.PIN_POLICY_VIOLATION)
+    must_change = Status.PIN_POLICY_VIOLATION
+    secret = _secret_for_pin(authenticator, protocol, key_agreement, pin_hash, must_change)
+    return _issue(authenticator, protocol, secret, permissions, rp_id)
 
 
 async def _get_token_by_uv(authenticator: Authenticator, parameters: Map) -> Map:
@@ -146,8 +160,9 @@ async def _get_token_by_uv(authenticator: Authenticator, parameters: Map) -> Map
     NOT_ALLOWED before a finger is enrolled; UV_BLOCKED, UV_INVALID or USER_ACTION_TIMEOUT if
     none is recognised.
     """
-    protocol = _protocol(authenticator, parameters)
     key_agreement = required(parameters, 3, dict)
+    required(parameters, 9, int)
+    protocol = protocol_of(authenticator, parameters, 1)
     permissions, rp_id = _permissions(authenticator, parameters)
     options = authenticator.profile.options
     for permission, option in _BY_OPTION.items():
@@ -162,11 +177,12 @@ async def _get_token_by_uv(authenticator: Authenticator, parameters: Map) -> Map
 
 
 def _permissions(authenticator: Authenticator, parameters: Map) -> tuple[Permission, str | None]:
-    """Asked permissions and RP ID, if they can be given by any way."""
-    permissions = Permission(required(parameters, 9, int) & 0x7F)  # others are ignored
+    """Asked permissions and RP ID, if they can be given by any way; undefined ones are ignored."""
+    asked = required(parameters, 9, int)
     rp_id = optional(parameters, 10, str)
-    if not permissions:
+    if asked <= 0:
         raise CtapStatusError(Status.INVALID_PARAMETER)
+    permissions = Permission(asked & 0x7F)
     if permissions & ~_grantable(authenticator):
         raise CtapStatusError(Status.UNAUTHORIZED_PERMISSION)
     if permissions & _PERSISTENT and permissions != _PERSISTENT:  # it comes alone
@@ -183,23 +199,29 @@ def _grantable(authenticator: Authenticator) -> Permission:
     return reduce(or_, asked, kept)
 
 
-def _issue_by_pin(
-    authenticator: Authenticator,
-    parameters: Map,
-    permissions: Permission,
-    rp_id: str | None,
-    must_change: Status,
-) -> Map:
-    """A token for the right PIN; ``must_change`` is the status if that is of no use any more."""
-    protocol = _protocol(authenticator, parameters)
+def _proof(
+    authenticator: Authenticator, parameters: Map
+) -> tuple[Map, bytes, PinUvAuthProtocolOne]:
+    """What a request brings to prove the PIN."""
     key_agreement = required(parameters, 3, dict)
     pin_hash = required(parameters, 6, bytes)
+    return key_agreement, pin_hash, protocol_of(authenticator, parameters, 1)
+
+
+def _secret_for_pin(
+    authenticator: Authenticator,
+    protocol: PinUvAuthProtocolOne,
+    key_agreement: Map,
+    pin_hash: bytes,
+    must_change: Status,
+) -> bytes:
+    """The shared secret, for the right PIN; ``must_change`` if that is of no use any more."""
     _check_usable(authenticator)
     secret = protocol.decapsulate(key_agreement)
     _verify_pin(authenticator, protocol, secret, pin_hash)
     if authenticator.pin.must_change:
         raise CtapStatusError(must_change)
-    return _issue(authenticator, protocol, secret, permissions, rp_id)
+    return secret
 
 
 def _issue(
@@ -235,11 +257,11 @@ def _verify_pin(
     raise CtapStatusError(Status.PIN_INVALID)
 
 
-def _protocol(authenticator: Authenticator, parameters: Map) -> PinUvAuthProtocolOne:
-    protocol = protocol_of(authenticator, parameters, 1)
-    if protocol is None:
-        raise CtapStatusError(Status.MISSING_PARAMETER)
-    return protocol
+def _decrypted(protocol: PinUvAuthProtocolOne, secret: bytes, sealed: bytes) -> bytes:
+    plain = protocol.decrypt(secret, sealed)
+    if plain is None:
+        raise CtapStatusError(Status.PIN_AUTH_INVALID)
+    return plain
 
 
 _Subcommand = Callable[[Authenticator, Map], Coroutine[Wait, None, Map | None]]

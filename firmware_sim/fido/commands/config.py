@@ -48,17 +48,18 @@ def _set_min_pin_length(authenticator: Authenticator, details: Map) -> None:
     length = optional(details, 1, int)
     rp_ids = optional(details, 2, list)
     force = optional(details, 3, bool) or False
-    complexity = optional(details, 4, bool) or False
+    complexity = profile.pin_complexity != "absent" and (optional(details, 4, bool) or False)
+    tells = {"minPinLength", "pinComplexityPolicy"} & authenticator.extensions.keys()
+    if rp_ids is not None and not tells:
+        raise CtapStatusError(Status.INVALID_PARAMETER)
     current = settings.min_pin_length
     length = current if length is None else length
     if not current <= length <= profile.max_pin_length:
         raise CtapStatusError(Status.PIN_POLICY_VIOLATION)
     if force and not pin.is_set:
         raise CtapStatusError(Status.PIN_NOT_SET)
-    if complexity and profile.pin_complexity == "absent":
-        raise CtapStatusError(Status.INVALID_PARAMETER)
     changes: Changes = settings.with_min_pin_length(length)
-    if rp_ids is not None:
+    if rp_ids:  # an empty list changes nothing (step 8)
         names = [of_type(rp_id, str) for rp_id in rp_ids]
         if len(names) > profile.max_rp_ids_for_min_pin:
             raise CtapStatusError(Status.KEY_STORE_FULL)
@@ -66,8 +67,10 @@ def _set_min_pin_length(authenticator: Authenticator, details: Map) -> None:
     if complexity:
         changes |= settings.with_pin_complexity()
     too_weak = pin.length < length or (complexity and not pin.is_complex)
-    if pin.is_set and (force or too_weak):
+    forced = pin.is_set and (force or too_weak)
+    if forced:
         changes |= pin.with_forced_change()
+    if forced or pin.must_change:  # step 7
         kept = authenticator.persistent_token
         changes |= {} if kept is None else kept.with_new_value()
     authenticator.flash.write(changes)

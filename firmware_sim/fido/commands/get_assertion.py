@@ -11,7 +11,7 @@ from firmware_sim.fido.extensions import cred_protect
 from firmware_sim.fido.pin_uv_token import Permission
 from firmware_sim.fido.request import Map, descriptor_ids, optional, required
 from firmware_sim.fido.status import CtapStatusError, Status
-from firmware_sim.fido.verification import read_options, read_user
+from firmware_sim.fido.verification import Grant, read_options, read_user
 
 CODE = 0x02
 
@@ -29,11 +29,15 @@ class Asked:
 
 @dataclass(slots=True)
 class Pending:
-    """What getNextAssertion continues from: the credentials left, the next one last."""
+    """What getNextAssertion continues from: the credentials left, the next one last.
+
+    ``grant`` is of the token that the request came with, if any.
+    """
 
     left: list[Credential]
     asked: Asked
     since_s: float
+    grant: Grant
 
 
 async def run(authenticator: Authenticator, parameters: Map) -> Map:
@@ -42,12 +46,14 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     if len(client_data_hash) != 32:
         raise CtapStatusError(Status.INVALID_PARAMETER)
     limit = authenticator.profile.max_credentials_in_list
-    allowed = descriptor_ids(parameters, 3, limit)
+    allowed = descriptor_ids(parameters, 3, limit) or ()
+    listed = bool(parameters.get(3))  # a list of strange types denotes nothing, and is a list
     inputs = optional(parameters, 4, dict)
     options = read_options(parameters, 5)
 
-    who = await read_user(authenticator, parameters, options, 6, 7)  # steps 1, 2, 4
-    if options.rk is not None:  # step 4
+    who = await read_user(authenticator, parameters, options.uv, 6, 7)  # steps 1, 2
+    who.check_built_in()  # step 4
+    if options.rk is not None:
         raise CtapStatusError(Status.UNSUPPORTED_OPTION)
     up = options.up is not False
     if authenticator.settings.always_uv and up:
@@ -56,7 +62,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     await who.verify(client_data_hash, Permission.GET_ASSERTION, rp_id, sign_in)  # step 6
 
     credentials = authenticator.credentials  # step 7
-    if allowed:
+    if listed:
         rp_id_hash = hash_of(rp_id)
         found = (credentials.find(credential_id, rp_id_hash) for credential_id in allowed)
         applicable = [
@@ -76,15 +82,17 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
 
     if up:  # steps 8-9
         await who.touch(sign_in)
-    flags = (auth_data.UP if up else 0) | (auth_data.UV if who.verified else 0)
+    present = up or (who.built_in and who.verified)
+    flags = (auth_data.UP if present else 0) | (auth_data.UV if who.verified else 0)
 
     several = len(applicable) > 1
-    asked = Asked(client_data_hash, flags, inputs or {}, bool(allowed), several)
+    asked = Asked(client_data_hash, flags, inputs or {}, listed, several)
     answer = sign(authenticator, applicable[0], asked)
     if several:  # steps 11-12: the newest first, the rest on request
         answer[5] = len(applicable)
+        token = None if who.protocol is None else authenticator.token.number
         authenticator.continuation[CODE] = Pending(
-            applicable[:0:-1], asked, authenticator.clock.now()
+            applicable[:0:-1], asked, authenticator.clock.now(), Grant(rp_id, token)
         )
     return answer
 

@@ -10,10 +10,15 @@ TIMEOUT_S = 30.0
 
 
 async def run(authenticator: Authenticator, parameters: Map) -> Map:
-    """NOT_ALLOWED when nothing is left, or 30 s after the last assertion."""
+    """NOT_ALLOWED when nothing is left, 30 s after the last assertion, and once the token that the
+    first came with is no more."""
     pending = authenticator.continuation.get(get_assertion.CODE)
     now_s = authenticator.clock.now()
-    if pending is None or now_s - pending.since_s > TIMEOUT_S:
+    if (
+        pending is None
+        or now_s - pending.since_s > TIMEOUT_S
+        or not pending.grant.holds(authenticator)
+    ):
         authenticator.continuation.clear()
         raise CtapStatusError(Status.NOT_ALLOWED)
     credential = pending.left.pop()

@@ -32,12 +32,13 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
     rk = options.rk is True
     preference = _formats(parameters)
 
-    who = await read_user(authenticator, parameters, options, 8, 9)  # steps 1, 2, 5
+    who = await read_user(authenticator, parameters, options.uv, 8, 9)  # steps 1, 2
     algorithm = _choose_algorithm(key_parameters, authenticator.algorithms)  # step 3
-    if options.up is False or (rk and "rk" not in profile.options):  # step 5
-        raise CtapStatusError(
-            Status.INVALID_OPTION if options.up is False else Status.UNSUPPORTED_OPTION
-        )
+    who.check_built_in()  # step 5
+    if options.rk is not None and "rk" not in profile.options:
+        raise CtapStatusError(Status.UNSUPPORTED_OPTION)
+    if options.up is False:
+        raise CtapStatusError(Status.INVALID_OPTION)
     if authenticator.settings.always_uv:
         who.demand_verification()  # step 6
     not_required = _uv_not_required(authenticator) and not rk  # steps 7, 8
@@ -51,7 +52,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
         known = authenticator.credentials.find(credential_id, hash_of(rp_id))
         if known is not None and not cred_protect.is_hidden(known, who.verified, listed=True):
             if not who.present:
-                await authenticator.user_presence(f"tell that it is registered at {rp_id}")
+                await _tell_excluded(authenticator, rp_id)
             raise CtapStatusError(Status.CREDENTIAL_EXCLUDED)
 
     await who.touch(register)  # steps 13, 14
@@ -97,7 +98,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> Map:
 
 def info(authenticator: Authenticator) -> Map:
     profile = authenticator.profile
-    return {
+    members: Map = {
         0x04: {
             "rk": True,
             "ep": authenticator.settings.enterprise_attestation,
@@ -107,8 +108,19 @@ def info(authenticator: Authenticator) -> Map:
         0x08: profile.max_credential_id_length,
         0x0A: [{"alg": number, "type": "public-key"} for number in authenticator.algorithms],
         0x14: authenticator.credentials.remaining,
-        0x16: list(authenticator.attestation.formats),
     }
+    if authenticator.attestation.formats:  # none is implied, and not to be listed
+        members[0x16] = list(authenticator.attestation.formats)
+    return members
+
+
+async def _tell_excluded(authenticator: Authenticator, rp_id: str) -> None:
+    """Step 12: the platform learns it after a touch, or when none has come in time."""
+    try:
+        await authenticator.user_presence(f"tell that it is registered at {rp_id}")
+    except CtapStatusError as error:
+        if error.status is Status.KEEPALIVE_CANCEL:
+            raise
 
 
 def _uv_not_required(authenticator: Authenticator) -> bool:

@@ -15,7 +15,7 @@ async def run(authenticator: Authenticator, parameters: Map) -> None:
     a touch, a long one where that is set, and by a transport that is for it."""
     transports = authenticator.profile.transports_for_reset
     if transports and authenticator.transport not in transports:
-        raise CtapStatusError(Status.NOT_ALLOWED)
+        raise CtapStatusError(Status.OPERATION_DENIED)
     if authenticator.age_s > AFTER_POWER_UP_S:
         raise CtapStatusError(Status.NOT_ALLOWED)
     hold_s = LONG_TOUCH_S if authenticator.settings.long_touch_for_reset else 0.0

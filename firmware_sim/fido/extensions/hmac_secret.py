@@ -20,7 +20,7 @@ def evaluate(
 ) -> bytes:
     """Both steps of the extension's input: open the salts, seal what they give.
 
-    MISSING_PARAMETER, INVALID_PARAMETER (protocol, key), PIN_AUTH_INVALID, INVALID_LENGTH.
+    MISSING_PARAMETER, PIN_AUTH_INVALID, INVALID_PARAMETER (protocol, key, length of the salts).
     """
     members = of_type(value, dict)
     key_agreement = required(members, 1, dict)
@@ -35,7 +35,7 @@ def evaluate(
         raise CtapStatusError(Status.PIN_AUTH_INVALID)
     salts = protocol.decrypt(secret, sealed)
     if salts is None or len(salts) not in (SALT_BYTES, 2 * SALT_BYTES):
-        raise CtapStatusError(Status.INVALID_LENGTH)
+        raise CtapStatusError(Status.INVALID_PARAMETER)
     which = b"CredRandomWithUV" if verified else b"CredRandomWithoutUV"
     random = hmac.digest(private_key, which, "sha256")
     outputs = (

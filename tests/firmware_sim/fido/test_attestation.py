@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from cryptography import x509
+from fido2 import cbor
 from fido2.attestation import Attestation, FidoU2FAttestation, NoneAttestation, PackedAttestation
 from fido2.ctap2 import AttestationResponse, Config
 from fido2.ctap2.base import args
@@ -70,10 +71,9 @@ def test_a_key_that_vouches_for_nothing(make_bench):
     text = """
     base = "self-attested"
     attestation = "none"
-    attestation_formats = ["none"]
     """
     bench = make_bench(parse_profile("anonymous", text))
-    assert bench.ctap.get_info().attestation_formats == ["none"]
+    assert 0x16 not in cbor.decode(bench.raw(b"\x04")[1:])
     assert (make(bench).fmt, make(bench).att_stmt) == ("none", {})
     assert make(bench, ["packed"]).fmt == "none"
 
@@ -82,6 +82,11 @@ def test_self_attestation_by_preference(make_bench):
     bench = make_bench("self-attested")
     assert make(bench, ["fido-u2f", "packed"]).att_stmt.keys() == {"alg", "sig"}
     assert make(bench, ["none"]).fmt == "none"
+
+
+def test_a_model_that_tells_no_formats_knows_of_no_preference(make_bench):
+    bench = make_bench("yubikey-5.7")
+    assert make(bench, ["none"]).fmt == "packed"
 
 
 # -- enterprise attestation ---------------------------------------------------------------------

@@ -118,7 +118,7 @@ def test_a_wrong_tag_or_half_a_block_sets_no_pin(bench, protocol):
     set_pin = (bench.ctap.client_pin, client.protocol.VERSION, 3, key_agreement)
     assert bench.fails(*set_pin, bytes(32), sealed) == "PIN_AUTH_INVALID"
     proof = client.protocol.authenticate(secret, sealed[:-1])
-    assert bench.fails(*set_pin, proof, sealed[:-1]) == "INVALID_PARAMETER"
+    assert bench.fails(*set_pin, proof, sealed[:-1]) == "PIN_AUTH_INVALID"
     assert bench.ctap.get_info().options["clientPin"] is False
 
 
@@ -157,6 +157,8 @@ def test_permissions_that_nothing_asks_for(make_bench, permission):
             max_rp_ids_for_min_pin = 0
             vendor_prototype_config_commands = []
             long_touch_for_reset = "absent"
+            pin_complexity = "absent"
+            pin_complexity_policy_url = ""
             """,
         )
     )
@@ -229,13 +231,17 @@ def test_with_a_pin_discoverable_credentials_need_it(bench):
         ({1: 3, 2: 2}, "INVALID_PARAMETER"),
         ({1: "1", 2: 2}, "CBOR_UNEXPECTED_TYPE"),
         ({1: 1, 2: 3}, "MISSING_PARAMETER"),
-        ({1: 1, 2: 3, 3: {}, 4: b"", 5: b""}, "MISSING_PARAMETER"),
+        ({1: 1, 2: 3, 3: {}, 4: b"", 5: b""}, "INVALID_PARAMETER"),
         ({1: 1, 2: 4, 3: {}, 4: b"", 5: b"", 6: b""}, "PIN_NOT_SET"),
         ({1: 1, 2: 5}, "MISSING_PARAMETER"),
         ({1: 1, 2: 5, 3: {}, 6: b""}, "PIN_NOT_SET"),
         ({1: 1, 2: 5, 3: {}, 6: b"", 9: 1}, "INVALID_PARAMETER"),
+        ({1: 9, 2: 3}, "MISSING_PARAMETER"),
+        ({1: 1, 2: 5, 9: 1}, "MISSING_PARAMETER"),
+        ({1: 9, 2: 9, 3: {}, 6: b"", 9: 0x80}, "INVALID_PARAMETER"),
+        ({1: 1, 2: 9, 3: {}, 6: b"", 9: -1}, "INVALID_PARAMETER"),
         ({1: 1, 2: 9, 3: {}, 6: b""}, "MISSING_PARAMETER"),
-        ({1: 1, 2: 9, 3: {}, 6: b"", 9: 0x80}, "INVALID_PARAMETER"),
+        ({1: 1, 2: 9, 3: {}, 6: b"", 9: 0x80}, "PIN_NOT_SET"),
         ({1: 1, 2: 9, 3: {}, 6: b"", 9: 1, 10: "x"}, "PIN_NOT_SET"),
     ],
 )
@@ -250,7 +256,16 @@ def test_a_key_without_a_sensor_has_no_uv_subcommands(make_bench, subcommand):
 
 
 @pytest.mark.parametrize(
-    "change", [{1: 3}, {-1: 6}, {-2: bytes(32)}, {-2: b"short"}, {-3: b"\xff" * 32}]
+    "change",
+    [
+        {1: 3},
+        {-1: 6},
+        {-2: bytes(32)},
+        {-2: b"short"},
+        {-2: "x"},
+        {-2: bytes(33)},
+        {-3: b"\xff" * 32},
+    ],
 )
 def test_a_point_off_the_curve_is_refused(bench, change):
     client = bench.pin()

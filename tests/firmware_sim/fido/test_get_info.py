@@ -56,7 +56,7 @@ def test_what_is_there(bench):
         (3, 2, 0)
     )
     assert info.remaining_disc_creds == 100
-    assert info.attestation_formats == ["packed", "fido-u2f", "none"]
+    assert info.attestation_formats == ["packed", "fido-u2f"]
     assert info.long_touch_for_reset is False
     assert info.pin_complexity_policy is False
     assert info.authenticator_config_commands == [1, 2, 3, 4, 0xFF]

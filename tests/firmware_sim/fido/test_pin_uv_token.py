@@ -200,6 +200,8 @@ max_large_blob_array = 0
 max_rp_ids_for_min_pin = 0
 vendor_prototype_config_commands = []
 long_touch_for_reset = "absent"
+pin_complexity = "absent"
+pin_complexity_policy_url = ""
 """
 
 

@@ -23,7 +23,7 @@ STATUSES = {status.value for status in CtapError.ERR}
         (b"\x01\xa0\x00", "INVALID_CBOR"),
         (b"\x02\xa2\x02\x00\x01\x00", "INVALID_CBOR"),
         (b"\x02\xbf\xff", "INVALID_CBOR"),
-        (b"\x02\xa1\x01\xf6", "INVALID_CBOR"),
+        (b"\x02\xa1\x01\xf6", "CBOR_UNEXPECTED_TYPE"),
         (b"\x02\xa1\x18\x01\x00", "INVALID_CBOR"),
     ],
 )

@@ -422,7 +422,7 @@ class Echo:
     def __init__(self, count):
         self.count = count
 
-    def start(self, request):
+    def start(self, request, channel):
         async def answer():
             return bytes(self.count)
 
