@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench coverage clean
+.PHONY: help demo test fuzz check bench coverage clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,6 +25,9 @@ demo: $(VENV)/.extra-qr,report ## run the shipped scenarios, write demo-report/i
 
 test: $(VENV)/.extra-dev ## all tests; what this machine lacks is skipped and named
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+
+fuzz: $(VENV)/.extra-dev ## the fuzz tests with 20,000 examples each, other ones every time
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=nightly $(shell find tests -name 'test_fuzz_*.py')
 
 check: $(VENV)/.extra-dev ## formatting, lint, strict types
 	$(BIN)/ruff format --check .

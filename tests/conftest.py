@@ -1,3 +1,5 @@
+import os
+
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
@@ -9,4 +11,8 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.load_profile("tokenkit")
+# what `make fuzz` runs: other examples each time, also where CI is set
+settings.register_profile(
+    "nightly", settings.get_profile("tokenkit"), max_examples=20_000, derandomize=False
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tokenkit"))
