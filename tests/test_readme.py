@@ -8,7 +8,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from firmware_sim.profiles import load_profile
+from firmware_sim.fido.algorithms import KNOWN
+from firmware_sim.fido.commands import (
+    all_commands,
+    bio_enrollment,
+    client_pin,
+    config,
+    credential_management,
+)
+from firmware_sim.fido.commands.get_info import MEMBERS
+from firmware_sim.fido.extensions import all_extensions
+from firmware_sim.profiles.check import OPTIONS, VERSIONS
+from firmware_sim.vendor_commands import VENDOR_COMMANDS
 from tokenkit.cli import main
 from tokenkit.scenario import parse, run
 from tokenkit.scenario.outcomes import Expectation
@@ -111,9 +122,37 @@ def test_every_outcome_is_documented() -> None:
 
 def test_what_ctap_md_says_is_tested_and_complete() -> None:
     text = (ROOT / "docs/ctap.md").read_text("utf-8")
-    files = re.findall(r"`((?:fido|link)/[\w/]+\.py)`", text)
-    assert len(files) > 15
+    files = re.findall(r"`((?:fido|link|profiles)/[\w/]+\.py|test_\w+\.py)`", text)
+    assert len(files) > 25
     for file in files:
         assert (ROOT / "tests/firmware_sim" / file).exists(), file
-    for identifier in load_profile("reference").extensions:
+    for identifier in all_extensions():
         assert f"extension {identifier} " in text
+    for code in all_commands():
+        assert f"| 0x{code:02X} " in text
+    for number in KNOWN:
+        assert re.search(rf"(?<![\w-]){number}(?!\w)", text), number
+    for name in [*OPTIONS, *MEMBERS]:
+        assert f"`{name}`" in text
+    for version in VERSIONS:
+        assert version in text
+    for name in VENDOR_COMMANDS:
+        assert f"`{name}`" in text
+
+
+def test_every_file_of_the_authenticator_was_reviewed() -> None:
+    text = (ROOT / "docs/ctap.md").read_text("utf-8")
+    review = text[text.index("## Review") :]
+    fido = ROOT / "firmware_sim/fido"
+    for file in [*fido.glob("*.py"), *(fido / "commands").glob("*.py")]:
+        if file.name != "__init__.py":
+            assert f"`{file.relative_to(fido).as_posix()}`" in review, file
+
+
+def test_every_subcommand_is_listed() -> None:
+    text = (ROOT / "docs/ctap.md").read_text("utf-8")
+    rows = {row[2:6]: row for row in text.splitlines() if row.startswith("| 0x")}
+    for module in (client_pin, bio_enrollment, credential_management, config):
+        row = rows[f"0x{module.COMMAND.code:02X}"]
+        for number in module._SUBCOMMANDS:
+            assert f"0x{number:02X} " in row, (row, number)
