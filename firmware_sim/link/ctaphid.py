@@ -24,6 +24,8 @@ TRANSACTION_TIMEOUT_S = 0.5
 KEEPALIVE_INTERVAL_S = 0.1
 MAX_LOCK_S = 10  # §11.2.9.2.2
 _MAX_CHANNELS = 1024
+# what a host that never reads does not fetch: the oldest is lost, as in a full endpoint
+_MAX_REPORTS = 4096
 _HEAD = struct.Struct(">IBH")
 _INIT_FLAG = 0x80
 _BYTE = [bytes((value,)) for value in range(0x80)]
@@ -145,7 +147,7 @@ class CtapHid:
             self._commands[Command.WINK] = partial(self._wink, on_wink)
         if lock:
             self._commands[Command.LOCK] = self._lock
-        self.reports: deque[bytes] = deque()
+        self.reports: deque[bytes] = deque(maxlen=_MAX_REPORTS)
 
     def write(self, report: bytes) -> None:
         """Take one OUT report of 64 bytes; a report of another size is ignored, as by hardware."""
