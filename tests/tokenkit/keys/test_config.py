@@ -15,6 +15,7 @@ MIN_LENGTH_ONLY = """
 versions = ["FIDO_2_0"]
 options = ["authnrCfg", "clientPin", "pinUvAuthToken", "setMinPINLength"]
 pin_uv_protocols = [2]
+extensions = ["minPinLength"]
 """
 
 

@@ -18,7 +18,7 @@ from tokenkit.keys import (
     open_key,
 )
 from tokenkit.keys.pin import change_pin, has_pin, read_retries, set_pin, verify_pin
-from tokenkit.virtual import World
+from tokenkit.virtual import World, load_profile
 
 PIN = "1234"
 MakeKey = Callable[..., OpenKey]
@@ -206,13 +206,8 @@ def test_a_key_of_ctap_2_0(make_key: MakeKey) -> None:
 
 
 def test_a_key_whose_pin_gives_no_assertions(make_key: MakeKey) -> None:
-    options = """
-    versions = ["FIDO_2_0"]
-    options = ["rk", "clientPin", "pinUvAuthToken", "noMcGaPermissionsWithClientPin", "credMgmt"]
-    pin_uv_protocols = [2]
-    credential_capacity = 5
-    """
-    key = make_key(options, base=None, pin=PIN)
+    options = [*load_profile("reference").options, "noMcGaPermissionsWithClientPin"]
+    key = make_key(f"options = {options!r}", pin=PIN)
     verify_pin(key, PIN)
     assert "7 tries" in wrong(key)
 

@@ -91,7 +91,7 @@ def test_a_long_touch(make_key: MakeKey) -> None:
 
 
 def test_a_transport_that_is_not_for_resets(make_key: MakeKey, alter: Any) -> None:
-    key = make_key('transports_for_reset = ["nfc"]', pin="1234")
+    key = make_key('transports = ["nfc", "usb"]\ntransports_for_reset = ["nfc"]', pin="1234")
     with pytest.raises(UnsupportedError, match="over nfc only, not over USB"):
         reset(key)
     key = make_key(pin="1234")
