@@ -58,6 +58,11 @@ def test_the_example_for_python_fido2(capsys: pytest.CaptureFixture[str]) -> Non
     assert "FIDO_2_0" in capsys.readouterr().out
 
 
+def test_the_example_of_models_and_fingers(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(blocks(README, "python")[3], "README", "exec"), {})
+    assert capsys.readouterr().out == "OPERATION_DENIED\n"
+
+
 def test_the_example_for_pytest(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(blocks(README, "python")[1])
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)

@@ -47,6 +47,8 @@ from firmware_sim.world.entropy import Entropy, OsEntropy, SeededEntropy
 from firmware_sim.world.environment import Constant, DailyCycle, Environment, Schedule, place
 from firmware_sim.world.finger import (
     Finger,
+    Placement,
+    Press,
     ScriptedFinger,
     TerminalFinger,
     Touch,
@@ -77,7 +79,9 @@ __all__ = [
     "KeyState",
     "MemoryFlash",
     "OsEntropy",
+    "Placement",
     "PowerCutError",
+    "Press",
     "Profile",
     "ScriptedFinger",
     "SecurityKey",

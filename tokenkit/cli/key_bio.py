@@ -89,7 +89,8 @@ def enroll(
 ) -> None:
     """Enrol a finger: touch the sensor again and again, as you are told.
 
-    Ctrl-C leaves no fingerprint behind.
+    Ctrl-C leaves no fingerprint behind. A key made of software is touched by a finger of its own:
+    always the same one, but for those that are enrolled after it.
     """
     from tokenkit.keys import open_key
     from tokenkit.keys.fingerprints import Fingerprints
@@ -97,7 +98,9 @@ def enroll(
     with open_key(selector) as key:
         _require(key)
         guard.confirm(key, "enrol a fingerprint")
-        made = Fingerprints(key, enter_pin(pin_file)).enroll(name, _show, say)
+        fingerprints = Fingerprints(key, enter_pin(pin_file))
+        _bring_another_finger(key, name, len(fingerprints.all()))
+        made = fingerprints.enroll(name, _show, say)
         report(
             key,
             as_json,
@@ -152,6 +155,17 @@ def remove(
         fingerprints.remove(found)
         number = found.template_id.hex()
         report(key, as_json, f"removed {number} {found.name}".rstrip(), id=number)
+
+
+def _bring_another_finger(key: "OpenKey", name: str, known: int) -> None:
+    """A virtual key's user has one finger that touches; the second to be enrolled is another."""
+    from itertools import repeat
+
+    from tokenkit.virtual import Press, ScriptedFinger
+
+    if key.security_key is not None and known:
+        press = Press(finger=f"{name} ({known + 1})")
+        key.security_key.finger = ScriptedFinger(repeat(press))
 
 
 def _show(sample: "Sample") -> None:

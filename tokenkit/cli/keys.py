@@ -35,6 +35,8 @@ def command() -> None:
       serial:NUMBER             a serial number
       virtual:PROFILE[?seed=N]  a key made of software, such as virtual:reference
 
+    PROFILE is a model (tokenkit keys virtual profiles), or a TOML file of your own.
+
     A key made of software is gone when the command ends, unless it lives in a file:
     virtual:PROFILE?state=FILE, made if need be, and then virtual:?state=FILE, too. With
     seed=N&state=FILE the new key and all that follows come out the same each time.

@@ -20,8 +20,10 @@ from tokenkit.keys.pin import Permission, authorise
 _RESULT = BioEnrollment.RESULT
 _FEEDBACK = FPBioEnrollment.FEEDBACK
 _KINDS = {1: "touch", 2: "swipe"}
-# after so many captures in a row without a finger nobody is there
+# so many captures in a row without a finger, or with one that is known, and nobody is there who
+# will bring another; so many that are no good otherwise, and the sensor or the finger is not
 _PATIENCE = 3
+_MAX_BAD = 20
 _MAX_NAME_BYTES = 64
 # lastEnrollSampleStatus, §6.7.4
 _WORDS = {
@@ -110,7 +112,8 @@ class Fingerprints:
         """Enrol a finger under ``name``, sample by sample, each shown to ``on_sample``.
 
         ``tell`` is told when to touch. Whatever ends it early, Ctrl-C too, leaves no fingerprint;
-        DeniedError if nobody touches the sensor or there is no room.
+        DeniedError if nobody touches the sensor with a finger that is new and clear, or there is no
+        room.
         """
         self._check_name(name)
         with asking(self._key):
@@ -139,7 +142,7 @@ class Fingerprints:
     def _capture(
         self, capturing: FPEnrollmentContext, on_sample: Callable[[Sample], None], tell: Tell
     ) -> bytes:
-        absent, of = 0, self._sensor.max_samples
+        idle, bad, of = 0, 0, self._sensor.max_samples
         while True:
             feedback = _FEEDBACK.FP_GOOD
             template_id = None
@@ -152,9 +155,14 @@ class Fingerprints:
             on_sample(Sample(feedback == _FEEDBACK.FP_GOOD, _WORDS[feedback], of - left, of))
             if template_id is not None:
                 return template_id
-            absent = absent + 1 if feedback == _FEEDBACK.NO_USER_ACTIVITY else 0
-            if absent == _PATIENCE:
-                raise denied(self._key, "USER_ACTION_TIMEOUT")
+            idle = idle + 1 if feedback in (_FEEDBACK.NO_USER_ACTIVITY, _FEEDBACK.FP_EXISTS) else 0
+            bad = 0 if feedback == _FEEDBACK.FP_GOOD else bad + 1
+            if idle == _PATIENCE or bad == _MAX_BAD:
+                absent = feedback == _FEEDBACK.NO_USER_ACTIVITY
+                status = "USER_ACTION_TIMEOUT" if absent else feedback.name
+                raise denied(
+                    self._key, status, **{feedback.name: f"took no finger: {_WORDS[feedback]}"}
+                )
             if feedback == _FEEDBACK.FP_DATABASE_FULL:
                 raise denied(self._key, "FP_DATABASE_FULL")
 

@@ -304,3 +304,14 @@ def test_every_command_says_how_it_is_used(desk: Desk) -> None:
         status, out, _ = desk.run(name, "--help")
         assert status == 0
         assert "Usage: tokenkit keys" in out
+
+
+def test_a_key_made_of_software_has_more_than_one_finger(desk: Desk) -> None:
+    desk.set_pin()
+    for name in ("index", "thumb", "thumb"):
+        status, out, err = desk.run("bio", "enroll", "KEY", "--name", name)
+        assert (status, "4 of 4" in err) == (0, True)
+        assert name in out
+    status, out, _ = desk.run("bio", "list", "KEY", "--json")
+    listed = [each["name"] for each in json.loads(out)["fingerprints"]]
+    assert sorted(listed) == ["index", "thumb", "thumb"]

@@ -176,3 +176,20 @@ def test_finding() -> None:
         find_fingerprint(every, "ab")
     with pytest.raises(NoSuchItemError, match="there is none on the key"):
         find_fingerprint([], "index")
+
+
+@pytest.mark.parametrize(
+    ("press", "captures", "reason"),
+    [
+        (GOOD, 3, "took no finger: the key knows this finger already"),
+        (Press(placement=Placement.TOO_FAST), 20, "took no finger: too fast"),
+    ],
+)
+def test_a_finger_that_will_not_do(key: OpenKey, press: Press, captures: int, reason: str) -> None:
+    enroll(key, "index")
+    touch(key, *[press] * 30)
+    samples: list[Sample] = []
+    with pytest.raises(DeniedError, match=reason):
+        Fingerprints(key, PIN).enroll("again", samples.append)
+    assert len(samples) == captures
+    assert [each.name for each in Fingerprints(key, PIN).all()] == ["index"]
