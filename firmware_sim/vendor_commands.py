@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from firmware_sim.link.ctaphid import CtapHidError, Error, Handler
-from firmware_sim.profiles import Profile
+from firmware_sim.profile import Profile
 from firmware_sim.world.entropy import Entropy
 
 # capability bits of a YubiKey's applications that a FIDO interface can have

@@ -8,7 +8,7 @@ from firmware_sim.fido import ca
 from firmware_sim.fido.algorithms import Es256Key, SigningKey
 from firmware_sim.fido.credential import Credential
 from firmware_sim.fido.request import Map
-from firmware_sim.profiles import Profile
+from firmware_sim.profile import Profile
 
 # the AAGUID (WebAuthn §8.2.1), and the serial number of the very key (§8.2.2)
 _AAGUID_EXTENSION = ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")

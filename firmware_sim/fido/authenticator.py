@@ -18,7 +18,7 @@ from firmware_sim.fido.pin_uv_token import PinUvAuthToken
 from firmware_sim.fido.settings import Changes, Settings
 from firmware_sim.fido.status import CtapStatusError, Status
 from firmware_sim.fido.task import Task, Wait, pause
-from firmware_sim.profiles import Profile
+from firmware_sim.profile import Profile
 from firmware_sim.world.clock import Clock
 from firmware_sim.world.entropy import Entropy
 from firmware_sim.world.finger import Finger, Touch

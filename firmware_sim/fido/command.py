@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from firmware_sim.fido.pin_uv_token import NO_PERMISSION, Permission
 from firmware_sim.fido.request import Map
 from firmware_sim.fido.task import Wait
-from firmware_sim.profiles import Profile
+from firmware_sim.profile import Profile
 
 if TYPE_CHECKING:
     from firmware_sim.fido.authenticator import Authenticator

@@ -10,7 +10,7 @@ from firmware_sim.fido import cbor
 from firmware_sim.fido.pin import Pin
 from firmware_sim.fido.request import Map
 from firmware_sim.fido.settings import Changes
-from firmware_sim.profiles import Profile
+from firmware_sim.profile import Profile
 from firmware_sim.world.entropy import Entropy
 from firmware_sim.world.finger import Placement, Press
 from firmware_sim.world.flash import Flash

@@ -19,7 +19,7 @@ from firmware_sim.fido.algorithms.rsa import Rs256Key
 from firmware_sim.fido.attestation import Attestation
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.commands.get_info import MEMBERS
-from firmware_sim.profiles import Profile
+from firmware_sim.profile import Profile
 from firmware_sim.world.clock import SimulatedClock
 from firmware_sim.world.entropy import SeededEntropy
 from firmware_sim.world.finger import never_touch

@@ -1,7 +1,7 @@
 """What authenticatorConfig sets, in flash (CTAP 2.1 §6.11); a reset brings the factory's back."""
 
 from firmware_sim.fido import cbor
-from firmware_sim.profiles import Profile
+from firmware_sim.profile import Profile
 from firmware_sim.world.flash import Flash
 
 _ALWAYS_UV = "settings/always-uv"

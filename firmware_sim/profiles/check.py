@@ -1,12 +1,14 @@
 """What cannot be: limits out of range, and keys of a profile that contradict each other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from firmware_sim.profiles import Profile
+from firmware_sim.fido.algorithms import KNOWN
+from firmware_sim.fido.commands.get_info import MEMBERS
+from firmware_sim.fido.credential import max_id_length
+from firmware_sim.fido.extensions import all_extensions
+from firmware_sim.fido.pin_uv_token import INITIAL_USAGE_LIMIT_S
+from firmware_sim.profile import Profile
+from firmware_sim.vendor_commands import VENDOR_COMMANDS
 
 # an option identifier of getInfo, and the options that it makes no sense without (CTAP 2.3 §6.4)
 OPTIONS: dict[str, tuple[str, ...]] = {
@@ -106,13 +108,6 @@ def _is_u64(number: int) -> bool:
 
 
 def _names(profile: Profile) -> Iterator[str]:
-    # these need profiles
-    from firmware_sim.fido.algorithms import KNOWN
-    from firmware_sim.fido.commands.get_info import MEMBERS
-    from firmware_sim.fido.extensions import all_extensions
-    from firmware_sim.fido.pin_uv_token import INITIAL_USAGE_LIMIT_S
-    from firmware_sim.vendor_commands import VENDOR_COMMANDS
-
     known = {
         "versions": set(VERSIONS),
         "options": OPTIONS.keys(),
@@ -181,9 +176,6 @@ def _needs(profile: Profile) -> Iterator[str]:
 
 
 def _id_length(profile: Profile) -> Iterator[str]:
-    from firmware_sim.fido.credential import max_id_length  # these need profiles
-    from firmware_sim.fido.extensions import all_extensions
-
     states = {name: all_extensions()[name].server_side_state for name in profile.extensions}
     kept = {name: state for name, state in states.items() if state is not None}
     longest = max_id_length(profile.algorithms, kept)

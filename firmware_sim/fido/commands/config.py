@@ -10,7 +10,7 @@ from firmware_sim.fido.request import Map, of_type, optional, required
 from firmware_sim.fido.settings import Changes
 from firmware_sim.fido.status import CtapStatusError, Status
 from firmware_sim.fido.verification import require_token
-from firmware_sim.profiles import Profile
+from firmware_sim.profile import Profile
 
 CODE = 0x0D
 _TOGGLE_ALWAYS_UV = 0x02
