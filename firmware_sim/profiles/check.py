@@ -49,9 +49,11 @@ def contradictions(profile: Profile) -> Iterator[str]:
     """What is wrong with ``profile``, in words; nothing if it can be."""
     yield from _limits(profile)
     wrong_names = list(_names(profile))
-    yield from wrong_names or _id_length(profile)
-    yield from _needs(profile)
-    yield from _versions(profile)
+    yield from wrong_names
+    if not wrong_names:  # the others look the names up
+        yield from _id_length(profile)
+        yield from _needs(profile)
+        yield from _versions(profile)
 
 
 def _limits(profile: Profile) -> Iterator[str]:
