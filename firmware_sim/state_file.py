@@ -96,11 +96,17 @@ def snapshot_state(state: Path, snapshot: Path, *, overwrite: bool = False) -> I
     FileExistsError if that is there, unless ``overwrite`` is set, which replaces a state file and
     nothing else; OSError as the operating system gives it.
     """
-    identity, contents = _read(state)
+    _, contents = _read(state)
     _demand_two(state, snapshot)
+    return snapshot_flash(MemoryFlash(contents), snapshot, overwrite=overwrite)
+
+
+def snapshot_flash(flash: Flash, snapshot: Path, *, overwrite: bool = False) -> Identity:
+    """As :func:`snapshot_state`, of a key that is in use: the one in ``flash``."""
+    identity = _identity(snapshot, flash)
     if overwrite and snapshot.exists():
         read_flash(snapshot)  # another program's file, or a key in use, is no snapshot
-    write_private_files({snapshot: flash_image(contents)}, overwrite)
+    write_private_files({snapshot: flash_image(dict(flash.items()))}, overwrite)
     return identity
 
 

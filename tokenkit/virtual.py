@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fido2.hid
 from fido2.hid import CtapHidDevice
@@ -32,6 +32,7 @@ from firmware_sim.otp.factory import Batch, Factory
 from firmware_sim.otp.private_file import write_private_files
 from firmware_sim.otp.seed_file import write_csv, write_pskc
 from firmware_sim.otp.token import EmptyBatteryError, HardwareToken, TokenKind, TokenSpec
+from firmware_sim.port import PORTS, PortError, make_port
 from firmware_sim.port.in_process import InProcessConnection, hid_descriptor
 from firmware_sim.profiles import Profile, load_profile, profile_names
 from firmware_sim.security_key import SecurityKey, UnpluggedError
@@ -40,6 +41,7 @@ from firmware_sim.state_file import (
     clone_state,
     inspect_state,
     restore_state,
+    snapshot_flash,
     snapshot_state,
 )
 from firmware_sim.world.clock import START_S, Clock, SimulatedClock, SystemClock
@@ -49,6 +51,7 @@ from firmware_sim.world.finger import (
     Finger,
     Placement,
     Press,
+    RemoteFinger,
     ScriptedFinger,
     TerminalFinger,
     Touch,
@@ -59,7 +62,11 @@ from firmware_sim.world.finger import (
 from firmware_sim.world.flash import Flash, FlashError, MemoryFlash, PowerCutError, SqliteFlash
 from firmware_sim.world.token_clock import BatteryChange, Step, Stuck, TokenClock
 
+if TYPE_CHECKING:  # asyncio is for those who serve
+    from firmware_sim.port.wire import Plug, Port, Tap
+
 __all__ = [
+    "PORTS",
     "START_S",
     "Batch",
     "Battery",
@@ -80,9 +87,13 @@ __all__ = [
     "MemoryFlash",
     "OsEntropy",
     "Placement",
+    "Plug",
+    "Port",
+    "PortError",
     "PowerCutError",
     "Press",
     "Profile",
+    "RemoteFinger",
     "ScriptedFinger",
     "SecurityKey",
     "SeededEntropy",
@@ -91,6 +102,7 @@ __all__ = [
     "Step",
     "Stuck",
     "SystemClock",
+    "Tap",
     "TerminalFinger",
     "TokenClock",
     "TokenKind",
@@ -103,6 +115,7 @@ __all__ = [
     "connect",
     "inspect_state",
     "load_profile",
+    "make_port",
     "metadata_blob",
     "never_touch",
     "place",
@@ -115,6 +128,7 @@ __all__ = [
     "root_certificate",
     "root_certificate_pem",
     "ship_batch",
+    "snapshot_flash",
     "snapshot_state",
     "touch_at_once",
     "without_identity",

@@ -174,20 +174,29 @@ class Authenticator:
         YubiKeys answer and as §6.9 says for authenticatorSelection; §6.1.2 and §6.2.2 would have
         OPERATION_DENIED there too, which a client cannot tell from a refusal.
         """
-        self.awaited_touch = None
+        self.forget_awaited_touch()
         now_s = self.clock.now()
         if timeout_s is None:
             timeout_s = self.profile.touch_timeout_s
         touch = self.finger.requested(reason, now_s)
         wait = Wait(touch, now_s + timeout_s, hold_s)
-        while wait.touched_s > now_s:
-            if now_s >= wait.until_s:
-                raise CtapStatusError(Status.USER_ACTION_TIMEOUT)
-            await pause(wait)
-            now_s = self.clock.now()
+        try:
+            while wait.touched_s > now_s:
+                if now_s >= wait.until_s:
+                    raise CtapStatusError(Status.USER_ACTION_TIMEOUT)
+                await pause(wait)
+                now_s = self.clock.now()
+        finally:
+            touch.over = True
         if touch.refused:
             raise CtapStatusError(Status.OPERATION_DENIED)
         return touch
+
+    def forget_awaited_touch(self) -> None:
+        """What a U2F host asked after is answered, or nobody asks any more."""
+        if self.awaited_touch is not None:
+            self.awaited_touch.touch.over = True
+            self.awaited_touch = None
 
     @property
     def age_s(self) -> float:

@@ -134,12 +134,13 @@ class U2f:
             or awaited.what != (what, application)
             or now_s - awaited.since_s > timeout_s
         ):
+            authenticator.forget_awaited_touch()
             touch = authenticator.finger.requested(f"{what} by U2F", now_s)
             awaited = AwaitedTouch((what, application), touch, now_s)
             authenticator.awaited_touch = awaited
         if awaited.touch.true_s > now_s:
             raise _StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
-        authenticator.awaited_touch = None
+        authenticator.forget_awaited_touch()
         press, always_uv = awaited.touch.press, authenticator.settings.always_uv
         known = not always_uv or authenticator.fingerprints.is_known(press)
         if awaited.touch.refused or not known:

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from firmware_sim.link.ctaphid import PACKET_SIZE
+from firmware_sim.port.error import PortError
 from firmware_sim.security_key import SecurityKey, UnpluggedError
+
+__all__ = ["HidWire", "Plug", "Port", "PortError", "Tap", "log"]
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ class Plug(Protocol):
 class Port(Protocol):
     """A way for keys into the world; ``open`` first, ``close`` last, which pulls all keys out.
 
-    OSError, with a message that names the mend, where this computer does not let it.
+    :class:`PortError` where this computer does not let it.
     """
 
     async def open(self) -> None:

@@ -45,12 +45,14 @@ class Touch:
     """The answer to one request for user presence.
 
     ``true_s`` is when the finger comes down: ``math.inf`` while none is in sight. Whoever holds
-    the object may still change it, so that a person or another thread can touch later.
+    the object may still change it, so that a person can touch later, until it is ``over``: the
+    key has stopped waiting.
     """
 
     true_s: float = math.inf
     refused: bool = False
     press: Press = Press()
+    over: bool = False
 
 
 class Finger(Protocol):
@@ -76,6 +78,51 @@ def touch_at_once() -> TouchAfter:
 
 def never_touch() -> TouchAfter:
     return TouchAfter(math.inf)
+
+
+class RemoteFinger:
+    """Waits for orders that come while the key blinks; ``on_request`` hears of each request.
+
+    ``automatic`` touches at once, without orders.
+    """
+
+    def __init__(self, on_request: Callable[[str], None] | None = None) -> None:
+        self.automatic = False
+        self.on_request = on_request
+        self._asked: tuple[str, Touch] | None = None
+
+    def requested(self, reason: str, now_s: float) -> Touch:
+        if self.automatic:
+            return Press().at(now_s)
+        touch = Touch()
+        self._asked = (reason, touch)
+        if self.on_request is not None:
+            self.on_request(reason)
+        return touch
+
+    @property
+    def awaited(self) -> str | None:
+        """What the key wants a touch for, None while it wants none, or has got it."""
+        if self._asked is None:
+            return None
+        reason, touch = self._asked
+        return None if touch.over or touch.true_s < math.inf else reason
+
+    def press(self, press: Press, now_s: float) -> bool:
+        """Touch now; False if the key wants no touch: then nothing happens."""
+        return self._answer(press.at(now_s))
+
+    def refuse(self, now_s: float) -> bool:
+        """Tell the key no; False if it wants no touch."""
+        return self._answer(Touch(now_s, refused=True))
+
+    def _answer(self, answer: Touch) -> bool:
+        if self.awaited is None:
+            return False
+        assert self._asked is not None
+        touch = self._asked[1]
+        touch.true_s, touch.refused, touch.press = answer.true_s, answer.refused, answer.press
+        return True
 
 
 class ScriptedFinger:

@@ -54,6 +54,11 @@ def print_json(value: Any) -> None:
     print_json_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def print_json_line(value: Any) -> None:
+    """One of many, as JSON Lines has it."""
+    print_json_text(json.dumps(value, ensure_ascii=False) + "\n")
+
+
 def print_json_text(text: str) -> None:
     """In UTF-8 whatever the terminal's encoding, as RFC 8259 section 8.1 demands."""
     click.echo(text.encode(errors="replace"), nl=False)

@@ -9,7 +9,9 @@ import click
 
 from tokenkit.cli.key_options import json_option
 from tokenkit.cli.output import console, echo, print_json, table
+from tokenkit.cli.virtual_ctl import ctl
 from tokenkit.cli.virtual_metadata import command as metadata
+from tokenkit.cli.virtual_serve import serve
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ def virtual_keys() -> None:
     """
 
 
-virtual_keys.add_command(metadata)
+for command in (ctl, metadata, serve):
+    virtual_keys.add_command(command)
 
 
 @virtual_keys.command()

@@ -1,0 +1,158 @@
+"""Plug keys into the Linux kernel through /dev/uhid: they become /dev/hidrawN for every program."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from firmware_sim.link import uhid
+from firmware_sim.link.hid_report import REPORT_DESCRIPTOR
+from firmware_sim.port.wire import HidWire, PortError, Tap, log
+from firmware_sim.profile import Profile
+from firmware_sim.security_key import SecurityKey
+
+_NODE = Path("/dev/uhid")
+_SYSFS = Path("/sys/class/hidraw")
+_APPEARS_WITHIN_S = 5.0
+_LOOK_AGAIN_S = 0.002
+_numbers = itertools.count(1)
+
+
+class UhidPort:
+    """Any number of keys, each a HID device of its own.
+
+    ``node`` is the kernel's /dev/uhid and ``sysfs`` where it tells which hidraw node came of it.
+    """
+
+    def __init__(self, node: Path = _NODE, sysfs: Path = _SYSFS) -> None:
+        self._node = node
+        self._sysfs = sysfs
+        self._plugs: list[UhidPlug] = []
+
+    async def open(self) -> None:
+        os.close(self._open())
+
+    async def plug(self, key: SecurityKey, tap: Tap | None = None) -> "UhidPlug":
+        plug = UhidPlug(key, self._open(), tap, self._plugs.remove)
+        self._plugs.append(plug)
+        try:
+            plug.where = await self._find(plug.phys)
+        except BaseException:
+            await plug.pull()
+            raise
+        return plug
+
+    async def close(self) -> None:
+        for plug in list(self._plugs):
+            await plug.pull()
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._node, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            mend = "load its module: modprobe uhid (on the host, for a container)"
+        except PermissionError:
+            mend = "you may not open it: install udev/71-tokenkit-uhid.rules, and join its group"
+        except OSError as error:  # no module for the node: ENODEV, ENXIO
+            mend = f"{error.strerror}: load its module: modprobe uhid"
+        raise PortError(
+            f"{self._node}: {mend}; without a kernel that has it: tokenkit vm run, tokenkit preload"
+        ) from None
+
+    async def _find(self, phys: str) -> str:
+        """The node of the device with this HID_PHYS, once the kernel has made it."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + _APPEARS_WITHIN_S
+        while loop.time() < until_s:
+            for entry in self._sysfs.glob("hidraw*"):
+                try:
+                    facts = (entry / "device/uevent").read_text("utf-8", "replace")
+                except OSError:
+                    continue  # another one, on its way out
+                if f"HID_PHYS={phys}\n" in facts:
+                    return self._named(entry.name)
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        raise PortError(
+            f"{self._node}: the kernel made no hidraw node of the key: load its module: "
+            "modprobe hid-generic"
+        )
+
+    def _named(self, name: str) -> str:
+        node = self._node.parent / name
+        if not node.exists():
+            log.warning("%s is not in this /dev: hand it in, as with docker's --device", node)
+        return str(node)
+
+
+class UhidPlug:
+    """One key that the kernel shows, see :class:`~firmware_sim.port.wire.Plug`."""
+
+    def __init__(
+        self, key: SecurityKey, uhid_file: int, tap: Tap | None, gone: Callable[["UhidPlug"], None]
+    ) -> None:
+        self.where = ""
+        self.phys = f"tokenkit/{os.getpid()}/{next(_numbers)}"
+        self._file: int | None = uhid_file
+        self._gone = gone
+        self._loop = asyncio.get_running_loop()
+        self._wire = HidWire(key, self._send, self._vanish, tap)
+        self.counts = self._wire.counts
+        self._write(uhid.create(_identity(key, self.phys), REPORT_DESCRIPTOR))
+        self._loop.add_reader(uhid_file, self._read)
+
+    def poke(self) -> None:
+        self._wire.poke()
+
+    async def pull(self) -> None:
+        self._vanish()
+
+    def _vanish(self) -> None:
+        if self._file is None:
+            return
+        self._loop.remove_reader(self._file)
+        self._write(uhid.destroy())
+        os.close(self._file)  # which destroys the device, too, should it still be there
+        self._file = None
+        self._wire.close()
+        self._gone(self)
+
+    def _read(self) -> None:
+        assert self._file is not None
+        event = os.read(self._file, uhid.EVENT_SIZE)
+        kind = uhid.event_type(event)
+        if kind == uhid.Event.OUTPUT:
+            report = uhid.out_report(event)
+            if report is not None:
+                self._wire.receive(report)
+        elif answer := uhid.refusal(event):
+            self._write(answer)
+
+    def _send(self, report: bytes) -> None:
+        self._write(uhid.in_report(report))
+
+    def _write(self, event: bytes) -> None:
+        assert self._file is not None
+        try:
+            os.write(self._file, event)
+        except OSError as error:  # the kernel has no device to give the report to
+            log.warning("%s: /dev/uhid: %s", self.where or self.phys, error.strerror)
+
+
+def _identity(key: SecurityKey, phys: str) -> uhid.HidIdentity:
+    """As the kernel would name the key, were it on USB."""
+    profile = key.profile
+    return uhid.HidIdentity(
+        name=f"{profile.manufacturer} {profile.product_name}",
+        phys=phys,
+        uniq=key.serial_number if profile.usb_serial_number else "",
+        vendor_id=profile.vendor_id,
+        product_id=profile.product_id,
+        version=_bcd(profile),
+    )
+
+
+def _bcd(profile: Profile) -> int:
+    """bcdDevice: major version, and minor in binary-coded decimal."""
+    major, minor, _ = profile.device_version
+    return (major & 0xFF) << 8 | (minor % 100 // 10) << 4 | minor % 10

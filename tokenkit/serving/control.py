@@ -1,0 +1,233 @@
+"""The local HTTP API by which a program touches, unplugs and looks into served keys.
+
+JSON over HTTP/1.1 on a loopback address; each request carries ``Authorization: Bearer TOKEN``.
+Address and token are in the control file, which its owner alone may read:
+
+GET /keys; GET /keys/SERIAL; GET /metrics
+POST /keys/SERIAL/touch {"action", "finger", "placement", "held_s", "wait_s"}
+POST /keys/SERIAL/power {"on"}; POST /keys/SERIAL/plug {"in"}
+POST /keys/SERIAL/snapshot {"file", "overwrite"}
+
+``-`` in place of SERIAL is the only key. An error is {"error": MESSAGE} with status 4xx.
+"""
+
+import asyncio
+import hmac
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+import msgspec
+
+from tokenkit import virtual
+from tokenkit.errors import TokenkitError
+from tokenkit.serving.served_key import ServedKey
+from tokenkit.serving.server import ServeError, Server
+
+_MAX_BODY = 1 << 20
+_MAX_WAIT_S = 600.0
+_IDLE_S = 30.0  # a client that sends half a request
+
+
+class TouchOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """``held_s`` None is as long as the key wants; ``wait_s`` for the key to ask."""
+
+    action: str = "tap"
+    finger: str = "right index"
+    placement: str = "good"
+    held_s: float | None = None
+    wait_s: float = 0.0
+
+
+class PowerOrder(msgspec.Struct, forbid_unknown_fields=True):
+    on: bool
+
+
+class PlugOrder(msgspec.Struct, forbid_unknown_fields=True, rename={"plugged": "in"}):
+    plugged: bool
+
+
+class SnapshotOrder(msgspec.Struct, forbid_unknown_fields=True):
+    file: str
+    overwrite: bool = False
+
+
+class Control:
+    """Answers requests for the keys of ``server``; all on the loop that serves them."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._orders: dict[str, Callable[[ServedKey, bytes], Any]] = {
+            "touch": self._touch,
+            "power": self._power,
+            "plug": self._plug,
+            "snapshot": self._snapshot,
+        }
+
+    async def answer(self, method: str, path: str, body: bytes) -> tuple[HTTPStatus, Any]:
+        """Status and what becomes JSON."""
+        try:
+            match method, [unquote(part) for part in path.strip("/").split("/")]:
+                case "GET", ["keys"]:
+                    return HTTPStatus.OK, [key.facts() for key in self._server.keys]
+                case "GET", ["metrics"]:
+                    keys = self._server.keys
+                    return HTTPStatus.OK, {key.serial_number: key.metrics() for key in keys}
+                case "GET", ["keys", serial]:
+                    return HTTPStatus.OK, self._find(serial).facts()
+                case "POST", ["keys", serial, order] if order in self._orders:
+                    key = self._find(serial)
+                    said = await self._orders[order](key, body)
+                    return HTTPStatus.OK, {**key.facts(), **said}
+        except LookupError as error:
+            return HTTPStatus.NOT_FOUND, {"error": str(error.args[0])}
+        except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+            return HTTPStatus.BAD_REQUEST, {"error": str(error)}
+        except FileExistsError as error:
+            return HTTPStatus.CONFLICT, {"error": f"{error.filename} is there already"}
+        except OSError as error:
+            reason = error.strerror or str(error)
+            where = f"{error.filename}: " if error.filename else ""
+            return HTTPStatus.CONFLICT, {"error": where + reason}
+        except (TokenkitError, virtual.FlashError) as error:
+            return HTTPStatus.CONFLICT, {"error": str(error)}
+        return HTTPStatus.NOT_FOUND, {"error": f"there is no {method} {path}"}
+
+    def _find(self, serial: str) -> ServedKey:
+        try:
+            return self._server.find(None if serial == "-" else serial)
+        except TokenkitError as error:
+            raise LookupError(str(error)) from None
+
+    async def _touch(self, key: ServedKey, body: bytes) -> dict[str, Any]:
+        order = msgspec.json.decode(body, type=TouchOrder)
+        if order.action in ("at-once", "ask"):
+            key.touch_by_itself(order.action == "at-once")
+            return {}
+        if order.action not in ("tap", "refuse"):
+            raise ValueError("action is tap, refuse, at-once or ask")
+        if not 0 <= order.wait_s <= _MAX_WAIT_S:
+            raise ValueError(f"wait_s is from 0 to {_MAX_WAIT_S:.0f} seconds")
+        press = None if order.action == "refuse" else _press(order)
+        return {"touched_to": await key.touch(press, order.wait_s)}
+
+    async def _power(self, key: ServedKey, body: bytes) -> dict[str, Any]:
+        key.power(msgspec.json.decode(body, type=PowerOrder).on)
+        return {}
+
+    async def _plug(self, key: ServedKey, body: bytes) -> dict[str, Any]:
+        if msgspec.json.decode(body, type=PlugOrder).plugged:
+            await key.plug()
+        else:
+            await key.unplug()
+        return {}
+
+    async def _snapshot(self, key: ServedKey, body: bytes) -> dict[str, Any]:
+        order = msgspec.json.decode(body, type=SnapshotOrder)
+        key.snapshot(Path(order.file), order.overwrite)
+        return {"file": order.file}
+
+
+def _press(order: TouchOrder) -> virtual.Press:
+    try:
+        placement = virtual.Placement[order.placement.upper().replace("-", "_")]
+    except KeyError:
+        names = ", ".join(each.name.lower().replace("_", "-") for each in virtual.Placement)
+        raise ValueError(f"placement is one of {names}") from None
+    if order.held_s is None:
+        return virtual.Press(finger=order.finger, placement=placement)
+    if not 0 <= order.held_s <= _MAX_WAIT_S:
+        raise ValueError(f"held_s is from 0 to {_MAX_WAIT_S:.0f} seconds")
+    return virtual.Press(held_s=order.held_s, finger=order.finger, placement=placement)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request: its token first, then its size, then the loop's answer."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_S
+    token: ClassVar[str]
+    loop: ClassVar[asyncio.AbstractEventLoop]
+    control: ClassVar[Control]
+
+    def _serve(self) -> None:
+        status, value = self._answer()
+        body = (json.dumps(value, ensure_ascii=False) + "\n").encode(errors="replace")
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if status is HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", "Bearer")
+        if status >= HTTPStatus.BAD_REQUEST:  # its body may not have been read
+            self.close_connection = True
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _serve
+
+    def _answer(self) -> tuple[HTTPStatus, Any]:
+        given = self.headers.get("Authorization", "").encode("utf-8", "replace")
+        if not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
+            return HTTPStatus.UNAUTHORIZED, {"error": "the token of the control file is missing"}
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > _MAX_BODY:
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": f"at most {_MAX_BODY} bytes"}
+        body = self.rfile.read(int(length))
+        answer = self.control.answer(self.command, self.path, body)
+        try:
+            return asyncio.run_coroutine_threadsafe(answer, self.loop).result()
+        except (RuntimeError, asyncio.CancelledError):  # the loop has ended meanwhile
+            answer.close()
+            return HTTPStatus.SERVICE_UNAVAILABLE, {"error": "the keys are served no longer"}
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: what a key's owner does is no news on the terminal."""
+
+
+class ControlServer:
+    """The API on ``host``, a loopback address, and ``port`` (0: any), from ``start`` to ``close``.
+
+    ``file`` is written with address and token, and removed at the end.
+    """
+
+    def __init__(self, server: Server, file: Path, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._control = Control(server)
+        self._file = file
+        self._address = host, port
+        self._http: ThreadingHTTPServer | None = None
+
+    def start(self) -> str:
+        """Listen, from the loop that serves the keys; returns the URL."""
+        token = virtual.OsEntropy().bytes(32).hex()
+        names = {"token": token, "loop": asyncio.get_running_loop(), "control": self._control}
+        try:
+            http = ThreadingHTTPServer(self._address, type("Handler", (_Handler,), names))
+        except OSError as error:
+            raise ServeError(f"control on {self._address[0]}:{self._address[1]}: {error}") from None
+        http.daemon_threads = True
+        self._http = http
+        threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://{self._address[0]}:{http.server_port}"
+        contents = json.dumps({"url": url, "token": token}).encode()
+        try:
+            virtual.write_private_files({self._file: contents}, overwrite=True)
+        except OSError as error:
+            self.close()
+            raise ServeError(f"control file {self._file}: {error.strerror}") from error
+        return url
+
+    def close(self) -> None:
+        """Stop listening and remove the file; twice does nothing."""
+        if self._http is not None:
+            self._http.shutdown()
+            self._http.server_close()
+            self._http = None
+            with suppress(OSError):
+                self._file.unlink()
