@@ -12,6 +12,7 @@ from tokenkit.errors import TokenkitError
 
 # name: (module, one line for --help, so that help needs no import)
 COMMANDS = {
+    "doctor": ("tokenkit.cli.doctor", "Check what this computer lacks, and say the mend."),
     "keys": ("tokenkit.cli.keys", "Find, inspect and test security keys, real or virtual."),
     "otp": ("tokenkit.cli.otp", "Make and read hardware TOTP/HOTP tokens."),
     "run": ("tokenkit.cli.run", "Run scenarios against devices and the verifier."),
