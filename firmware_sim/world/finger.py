@@ -92,9 +92,7 @@ class RemoteFinger:
         self._asked: tuple[str, Touch] | None = None
 
     def requested(self, reason: str, now_s: float) -> Touch:
-        if self.automatic:
-            return Press().at(now_s)
-        touch = Touch()
+        touch = Press().at(now_s) if self.automatic else Touch()
         self._asked = (reason, touch)
         if self.on_request is not None:
             self.on_request(reason)

@@ -17,7 +17,7 @@ class ServedKey:
     """A key at a port; all calls from the loop that serves it.
 
     ``finger`` waits for orders unless it is ``automatic``. ``on_request`` is told of each touch
-    that the key waits for.
+    that needs an order.
     """
 
     def __init__(
@@ -135,6 +135,8 @@ class ServedKey:
 
     def _requested(self, reason: str) -> None:
         self._touches += 1
+        if self.finger.automatic:
+            return
         self._asked.set()
         if self.on_request is not None:
             self.on_request(self, reason)

@@ -285,7 +285,7 @@ def test_metrics(play: Play) -> None:
         assert (await host.answer()).startswith(OK)
         counted = (await scene.get("/metrics"))[scene.server.keys[0].serial_number]
         assert counted["from_host"] == 3
-        assert (counted["winks"], counted["touches_asked"]) == (1, 0)
+        assert (counted["winks"], counted["touches_asked"]) == (1, 1)
 
     play(scene, by_itself=True)
 
