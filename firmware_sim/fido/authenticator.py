@@ -1,5 +1,6 @@
 """The authenticator: its state, and the way from request bytes to response bytes."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ from firmware_sim.world.clock import Clock
 from firmware_sim.world.entropy import Entropy
 from firmware_sim.world.finger import Finger, Touch
 from firmware_sim.world.flash import Flash, FlashError
+
+log = logging.getLogger(__name__)
 
 _PROTOCOLS = {1: PinUvAuthProtocolOne, 2: PinUvAuthProtocolTwo}
 _SUCCESS = bytes((Status.SUCCESS,))
@@ -138,8 +141,9 @@ class Authenticator:
             return _SUCCESS + await self._execute(request)
         except CtapStatusError as error:
             return bytes((error.status,))
-        except FlashError:
+        except FlashError as error:
             # storage that cannot be written is not the request's fault
+            log.error("%s", error)
             return bytes((Status.OTHER,))
 
     async def _execute(self, request: bytes) -> bytes:

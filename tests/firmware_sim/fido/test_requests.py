@@ -36,11 +36,12 @@ def test_a_request_larger_than_the_profile_says(bench, monkeypatch):
     assert bench.raw(bytes([1]) + bytes(1024))[0] == CtapError.ERR.REQUEST_TOO_LARGE
 
 
-def test_storage_that_fails_is_a_status_not_a_crash(bench, monkeypatch):
+def test_storage_that_fails_is_a_status_and_a_log_line(bench, monkeypatch, caplog):
     def full(changes):
         raise FlashError("disk full")
 
     monkeypatch.setattr(bench.key.flash, "write", full)
     assert bench.fails(bench.make) == "OTHER"
+    assert caplog.messages == ["disk full"]
     monkeypatch.undo()
     bench.make()
