@@ -144,7 +144,8 @@ def visit(uv: str, *, resident: bool, timeout_s: float) -> dict[str, Any]:
     site.start()
     query = urlencode({"uv": uv, **({"resident": "1"} if resident else {})})
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        # what its helpers write while they die is left alone
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             command = [*BROWSER, f"--user-data-dir={folder}", f"{site.origin}/?{query}"]
             with open(os.path.join(folder, "log"), "wb") as log:
                 browser = subprocess.Popen(command, stdout=log, stderr=log)

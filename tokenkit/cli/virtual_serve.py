@@ -61,8 +61,8 @@ def serve(
 ) -> None:
     """Plug keys in for programs that have never heard of this toolkit.
 
-    Until Ctrl-C or SIGTERM; or while COMMAND runs (write -- before it), whose exit status is then
-    returned. A line for each key says what a program opens.
+    Until Ctrl-C or SIGTERM, and a line for each key says what a program opens; or while COMMAND
+    runs (write -- before it), whose exit status is then returned.
 
     \b
     PORT is where they are plugged in:
@@ -107,9 +107,9 @@ async def _serve(
         control = ControlServer(server, file)
         control.start()
         try:
-            _announce(server, as_json, to_stderr=bool(command))
-            if command:
+            if command:  # whose output is its own
                 return await run_command(command, {**os.environ, ENVIRONMENT: str(file)})
+            _announce(server, as_json)
             if interactive and ask:
                 _ask_at_terminal(server)
             await until_told()
@@ -126,14 +126,13 @@ def _selector(text: str, state: str | None) -> "Selector":
     return check_selector(f"virtual:{text}")
 
 
-def _announce(server: "Server", as_json: bool, *, to_stderr: bool) -> None:
+def _announce(server: "Server", as_json: bool) -> None:
     for key in server.keys:
         if as_json:
             print_json_line(key.facts())
         else:
-            name, serial = key.key.profile.name, key.serial_number
-            echo(f"ready {key.where} {name} {serial}", err=to_stderr)
-    if not to_stderr and sys.stdout is not None:
+            echo(f"ready {key.where} {key.key.profile.name} {key.serial_number}")
+    if sys.stdout is not None:
         sys.stdout.flush()
 
 
