@@ -1,8 +1,9 @@
 """A site that registers a security key and signs in with it, and a browser that visits it.
 
-As a program: ``python webauthn_site.py [--uv required] [--resident]`` starts Chromium on the site,
-and prints as JSON what the browser and the verifier said of each ceremony. Exit status 0 if both
-were content with both.
+As a program: ``python webauthn_site.py [--uv required] [--resident] [--pin PIN]`` starts Chromium
+on the site, and prints as JSON what the browser and the verifier said of each ceremony. With a PIN
+Chromium has a screen (Xvfb), and xdotool types it when the browser's own dialog asks. Exit status 0
+if browser and verifier were content with both ceremonies.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +22,6 @@ from tokenkit.verifier import Verifier, VerifierError, WebAuthnPolicy
 
 BROWSER = [
     "chromium",
-    "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -69,6 +70,7 @@ all();
 </script>
 """
 USER = "ann"
+DISPLAY = ":77"
 
 
 class Site:
@@ -138,37 +140,64 @@ class Site:
             return {"refused": str(error)}
 
 
-def visit(uv: str, *, resident: bool, timeout_s: float) -> dict[str, Any]:
+def visit(uv: str, *, resident: bool, pin: str | None, timeout_s: float) -> dict[str, Any]:
     """What the page said after a visit by Chromium."""
     site = Site()
     site.start()
     query = urlencode({"uv": uv, **({"resident": "1"} if resident else {})})
-    try:
-        # what its helpers write while they die is left alone
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            command = [*BROWSER, f"--user-data-dir={folder}", f"{site.origin}/?{query}"]
-            with open(os.path.join(folder, "log"), "wb") as log:
-                browser = subprocess.Popen(command, stdout=log, stderr=log)
-                try:
-                    came = site.done.wait(timeout_s)
-                finally:
-                    browser.kill()
-                    browser.wait()
-            if came:
-                return site.said
-            with open(os.path.join(folder, "log"), errors="replace") as log_file:
-                return {"error": f"nothing within {timeout_s} s", "log": log_file.read()[-4000:]}
-    finally:
-        site.close()
+    # what Chromium's helpers write while they die is left alone
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, ExitStack() as stack:
+        stack.callback(site.close)
+        log = stack.enter_context(open(os.path.join(folder, "log"), "w+b"))
+        environment = dict(os.environ)
+
+        def start(*command: str) -> None:
+            program = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            stack.callback(program.wait)
+            stack.callback(program.kill)
+
+        screen = ["--headless=new"]
+        if pin is not None:
+            screen = []
+            environment["DISPLAY"] = DISPLAY
+            start("Xvfb", DISPLAY, "-screen", "0", "1000x800x24")
+        start(*BROWSER, *screen, f"--user-data-dir={folder}", f"{site.origin}/?{query}")
+        if pin is not None:
+            threading.Thread(target=enter_pin, args=(pin, site.done), daemon=True).start()
+        if site.done.wait(timeout_s):
+            return site.said
+        log.seek(0)
+        said = log.read()[-4000:].decode(errors="replace")
+        return {"error": f"nothing within {timeout_s} s", "log": said}
+
+
+def enter_pin(pin: str, done: threading.Event) -> None:
+    """Type the PIN into each dialog that opens over the browser's window."""
+    environment = {**os.environ, "DISPLAY": DISPLAY}
+
+    def xdotool(*arguments: str) -> str:
+        command = ["xdotool", *arguments]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+        return ended.stdout
+
+    windows: list[str] = []
+    while not done.wait(2):
+        before, windows = windows, xdotool("search", "--onlyvisible", "--name", "").split()
+        if len(windows) > 1 and windows == before:  # the dialog has had time to be drawn
+            xdotool("key", "ctrl+a")
+            xdotool("type", "--delay", "100", pin)
+            xdotool("key", "Return")
+            windows = []
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uv", default="discouraged")
     parser.add_argument("--resident", action="store_true")
-    parser.add_argument("--timeout", type=float, default=240.0)
+    parser.add_argument("--pin")
+    parser.add_argument("--timeout", type=float, default=300.0)
     options = parser.parse_args()
-    said = visit(options.uv, resident=options.resident, timeout_s=options.timeout)
+    said = visit(options.uv, resident=options.resident, pin=options.pin, timeout_s=options.timeout)
     print(json.dumps(said, indent=2))
     good = "registered" in said.get("registration", {}) and "signed_in" in said.get("assertion", {})
     return 0 if good else 1
