@@ -235,15 +235,16 @@ class FaultyWire:
         queue = self._queues[direction]
         if not parcel.units and not parcel.last:
             return
-        behind = queue.pop() if queue and queue[-1].swap else None
+        overtaken = queue.pop() if queue and queue[-1].swap else None
         if queue:
             parcel.due_s = max(parcel.due_s, queue[-1].due_s)
-        if behind is not None:
-            parcel.swap = behind.swap = False
-            behind.due_s = parcel.due_s
         queue.append(parcel)
-        if behind is not None:
-            queue.append(behind)
+        if overtaken is not None:
+            parcel.swap = overtaken.swap = False
+            overtaken.due_s = parcel.due_s
+            queue.append(overtaken)
+        elif parcel.swap:
+            parcel.due_s += REORDER_S
         while len(queue) > _MAX_PARCELS:
             queue.popleft()
 
@@ -258,7 +259,6 @@ class FaultyWire:
                 units *= 1 + fault.copies
             case Reorder():
                 parcel.swap = True
-                parcel.due_s += REORDER_S
             case Delay():
                 parcel.due_s += fault.delay_s
             case Stall():
