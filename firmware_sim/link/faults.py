@@ -93,19 +93,19 @@ class Faults:
             if isinstance(each.fault, UnitFault)
             and (channels or not isinstance(each.fault, ON_CHANNELS))
             and each.fault.concerns(direction, command, packet)
-            and self._fires(each)
+            and self._fires(each, f"{direction}, packet {packet} of {command or 'no message'}")
         ]
 
     def at_write(self) -> PowerCut | None:
         """The power cut at the next flash write, if there is one."""
-        cuts = [each.fault for each in self._at_writes if self._fires(each)]
+        cuts = [each.fault for each in self._at_writes if self._fires(each, "flash write")]
         return next((cut for cut in cuts if isinstance(cut, PowerCut)), None)
 
-    def _fires(self, trigger: _Trigger) -> bool:
+    def _fires(self, trigger: _Trigger, where: str) -> bool:
         if not trigger.fires():
             return False
         self.counts[trigger.fault.kind] += 1
-        log.info("fault: %s", trigger.fault.kind)
+        log.info("fault: %s (%s)", trigger.fault.kind, where)
         return True
 
 

@@ -1,6 +1,7 @@
 """What each kind of fault does to python-fido2's CtapHidDevice, and how it goes on afterwards."""
 
 import struct
+import threading
 
 import pytest
 from fido2.ctap import CtapError
@@ -133,6 +134,19 @@ def test_a_duplicate_answer_is_taken_for_the_next_one():
         assert desk.device.ping(b"second") == b"first"
         assert desk.device.ping(b"third") == b"second"
         assert desk.works_again()
+
+
+class NoPatience(threading.Event):
+    """python-fido2 waits a tenth of a second of the computer's time for a key that is busy."""
+
+    def wait(self, timeout=None):
+        return self.is_set()
+
+
+def test_a_duplicate_of_a_request_that_waits_for_the_user_finds_the_key_busy():
+    desk = Desk(Duplicate(at=1, direction="in"), finger=TouchAfter(1))
+    assert desk.device.call(0x10, b"\x0b", NoPatience()) == b"\0"
+    assert desk.elapsed_s() == pytest.approx(1)
 
 
 def test_reordered_parts_are_out_of_sequence():
