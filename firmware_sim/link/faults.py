@@ -4,6 +4,7 @@ import logging
 import math
 from collections import Counter, deque
 from dataclasses import dataclass
+from typing import Protocol
 
 from firmware_sim.link.faults_plan import (
     ON_CHANNELS,
@@ -119,19 +120,40 @@ class _Parcel:
     last: bool = False  # nothing comes after it: the device is unplugged
 
 
-class FaultyWire:
-    """Units on their way between a host and a device, where a plan lets things happen to them.
+class Device(Protocol):
+    """What has a wire: a HID interface, or a card."""
 
-    A subclass says what a unit is: it gives :meth:`send` what is sent, and gets what arrives by
-    :meth:`inward` and :meth:`outward`. Nothing sleeps: what comes later comes by :meth:`move` at
-    or after :meth:`next_s`.
+    def write(self, unit: bytes, /) -> None:
+        """Take one unit from the host."""
+
+    def poll(self) -> None:
+        """Do what time has made due."""
+
+    def wake_s(self) -> float:
+        """True time of the next thing that happens by itself, infinite if nothing will."""
+
+    def power_off(self) -> None:
+        """Drop all; nothing more comes out."""
+
+
+class FaultyWire:
+    """Units on their way between a host and a ``device``, where a plan lets things happen to them.
+
+    For a port it is what the device is; what the device puts into its ``outbox`` arrives in
+    :attr:`arrived`. Nothing sleeps: what comes later comes by :meth:`poll` at or after
+    :meth:`wake_s`. A subclass knows what units are. PowerCutError once the device is unplugged.
     """
 
     channels = False
-    """Whether units are on a channel; if not, :meth:`misdirected` and :meth:`keep_alive` are idle.
-    """
+    """Whether units are on a channel; if not, faults that need one are ignored, and logged."""
 
-    def __init__(self, clock: Clock, faults: Faults | None) -> None:
+    def __init__(
+        self, device: Device, outbox: deque[bytes], clock: Clock, faults: Faults | None
+    ) -> None:
+        self.arrived = deque(outbox, maxlen=outbox.maxlen)
+        outbox.clear()
+        self._device = device
+        self._outbox = outbox
         self._clock = clock
         self._faults = faults
         self._queues: dict[Direction, deque[_Parcel]] = {"out": deque(), "in": deque()}
@@ -140,15 +162,7 @@ class FaultyWire:
         self._moving = False
         self._warn()
 
-    # -- what a subclass has --------------------------------------------------------------------
-
-    def inward(self, unit: bytes) -> None:
-        """A unit arrives at the device."""
-        raise NotImplementedError
-
-    def outward(self, unit: bytes) -> None:
-        """A unit arrives at the host."""
-        raise NotImplementedError
+    # -- what a subclass knows ------------------------------------------------------------------
 
     def locate(self, direction: Direction, unit: bytes) -> tuple[str, int]:
         """The command that a unit belongs to, and which packet of its message it is, from 1."""
@@ -162,7 +176,34 @@ class FaultyWire:
         """A keep-alive on the unit's channel."""
         raise NotImplementedError
 
-    # -- what it does ---------------------------------------------------------------------------
+    # -- what a port has ------------------------------------------------------------------------
+
+    def write(self, unit: bytes) -> None:
+        """Let a unit from the host go on its way; what is due arrives before this returns."""
+        if self._unplugged:
+            raise PowerCutError
+        self._send("in", unit)
+
+    def poll(self) -> None:
+        """Let all arrive that is due."""
+        if self._unplugged:
+            raise PowerCutError
+        self._move()
+        if not self._standing_still:
+            self._device.poll()
+            self._collect()
+
+    def wake_s(self) -> float:
+        """True time of the next thing that happens by itself, infinite if nothing will."""
+        if self._unplugged:
+            return self._clock.now()
+        due_s = [queue[0].due_s for queue in self._queues.values() if queue]
+        return max(min(self._device.wake_s(), *due_s, math.inf), self._still_until_s)
+
+    def power_off(self) -> None:
+        """Drop all; nothing more comes out of this object."""
+        self._device.power_off()
+        self.arrived.clear()
 
     def change(self, faults: Faults | None) -> None:
         """Another plan from now on, or none; what the last one holds back moves on at once."""
@@ -173,50 +214,37 @@ class FaultyWire:
                 parcel.due_s, parcel.swap = min(parcel.due_s, self._clock.now()), False
         self._warn()
 
-    def send(self, direction: Direction, unit: bytes) -> None:
-        """Let a unit go on its way; what is due arrives before this returns.
+    # -- units on their way ---------------------------------------------------------------------
 
-        PowerCutError once the device is unplugged.
-        """
+    def _collect(self) -> None:
+        while self._outbox:
+            self._send("out", self._outbox.popleft())
+
+    def _send(self, direction: Direction, unit: bytes) -> None:
         if self._unplugged:
-            if direction == "out":
-                return
-            raise PowerCutError
+            return
         command, packet = self.locate(direction, unit)
-        now_s = self._clock.now()
-        parcel = _Parcel([unit], now_s)
+        parcel = _Parcel([unit], self._clock.now())
         if self._faults is not None:
             for fault, entropy in self._faults.at_unit(direction, command, packet, self.channels):
                 self._apply(fault, entropy, parcel, unit)
         self._put(direction, parcel)
-        self.move()
+        self._move()
 
-    def move(self) -> None:
-        """Let all arrive that is due; PowerCutError if the device was unplugged before."""
+    def _move(self) -> None:
+        """Let all arrive that is due."""
         if self._moving:  # an answer to what is just arriving: it follows
             return
-        if self._unplugged:
-            raise PowerCutError
         self._moving = True
         try:
-            while not self.standing_still and not self._unplugged and self._arrive():
+            while not self._standing_still and not self._unplugged and self._arrive():
                 pass
         finally:
             self._moving = False
 
     @property
-    def standing_still(self) -> bool:
+    def _standing_still(self) -> bool:
         return self._clock.now() < self._still_until_s
-
-    def next_s(self, device_s: float) -> float:
-        """True time of what happens next, if the device itself has something to do at ``device_s``.
-
-        Infinite if nothing will.
-        """
-        if self._unplugged:
-            return self._clock.now()
-        due_s = (queue[0].due_s for queue in self._queues.values() if queue)
-        return max(min(device_s, *due_s, math.inf), self._still_until_s)
 
     def _arrive(self) -> bool:
         """Let one parcel arrive; False if none is due."""
@@ -224,10 +252,14 @@ class FaultyWire:
         for direction, queue in self._queues.items():
             if queue and queue[0].due_s <= now_s:
                 parcel = queue.popleft()
-                # seen at the next call, so that a port has fetched what came before
+                # told at the next call, so that a port has fetched what came before
                 self._unplugged = parcel.last
+                if direction == "out":
+                    self.arrived.extend(parcel.units)
+                    return True
                 for unit in parcel.units:
-                    self.inward(unit) if direction == "in" else self.outward(unit)
+                    self._device.write(unit)
+                    self._collect()
                 return True
         return False
 

@@ -1,7 +1,5 @@
 """Faults on a HID interface: the link between a port and CTAPHID, while there is a plan."""
 
-from collections import deque
-
 from firmware_sim.fido.task import Progress
 from firmware_sim.link.ctaphid import PACKET_SIZE, Command, HidLink
 from firmware_sim.link.faults import Faults, FaultyWire
@@ -17,41 +15,19 @@ _MAX_MESSAGES = 64
 
 
 class FaultyLink(FaultyWire):
-    """For a port what ``link`` is, see :class:`HidLink`; PowerCutError once it is unplugged."""
+    """A :class:`HidLink` under a plan, and itself one; PowerCutError once it is unplugged."""
 
     channels = True
 
     def __init__(self, link: HidLink, clock: Clock, faults: Faults | None) -> None:
-        super().__init__(clock, faults)
-        self._link = link
-        self.reports: deque[bytes] = deque(link.reports, maxlen=link.reports.maxlen)
-        link.reports.clear()
+        super().__init__(link, link.reports, clock, faults)
+        self.reports = self.arrived
         # command and packets so far of messages of several packets
         self._messages: dict[tuple[Direction, bytes], tuple[str, int]] = {}
 
     def write(self, report: bytes) -> None:
         if len(report) == PACKET_SIZE:
-            self.send("in", report)
-
-    def poll(self) -> None:
-        self.move()
-        if not self.standing_still:
-            self._link.poll()
-            self._collect()
-
-    def wake_s(self) -> float:
-        return self.next_s(self._link.wake_s())
-
-    def power_off(self) -> None:
-        self._link.power_off()
-        self.reports.clear()
-
-    def inward(self, unit: bytes) -> None:
-        self._link.write(unit)
-        self._collect()
-
-    def outward(self, unit: bytes) -> None:
-        self.reports.append(unit)
+            super().write(report)
 
     def locate(self, direction: Direction, unit: bytes) -> tuple[str, int]:
         message = direction, unit[:4]
@@ -75,7 +51,3 @@ class FaultyLink(FaultyWire):
     def keep_alive(self, unit: bytes) -> bytes:
         head = bytes((_INIT_FLAG | Command.KEEPALIVE, 0, 1, Progress.PROCESSING))
         return (unit[:4] + head).ljust(PACKET_SIZE, b"\0")
-
-    def _collect(self) -> None:
-        while self._link.reports:
-            self.send("out", self._link.reports.popleft())

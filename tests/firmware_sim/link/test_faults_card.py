@@ -1,6 +1,7 @@
 """The same plan on whole APDUs."""
 
 import math
+from collections import deque
 
 import pytest
 
@@ -28,24 +29,45 @@ NFCCTAP_GETRESPONSE = bytes.fromhex("80110000")
 CALCULATE = bytes.fromhex("00a2000100")
 
 
+class Echo:
+    """A card that answers what it got, a status behind it."""
+
+    atr = b"\x3b\x80\x01\x81"
+
+    def __init__(self):
+        self.responses = deque()
+
+    def write(self, command):
+        self.responses.append(ok(command))
+
+    def poll(self):
+        pass
+
+    def wake_s(self):
+        return math.inf
+
+    def power_off(self):
+        self.responses.clear()
+
+
 class Reader:
-    """A card that echoes what it got, a status behind it; ``responses`` are what came back."""
+    """A card under a plan, on a reader that waits as long as something may come."""
 
     def __init__(self, *faults):
         self.clock = SimulatedClock(0)
         self.faults = Faults(FaultPlan(fault=faults))
-        self.responses = []
-        self.card = FaultyCard(
-            lambda command: command + b"\x90\x00", self.responses.append, self.clock, self.faults
-        )
+        self.card = FaultyCard(Echo(), self.clock, self.faults)
 
     def transmit(self, command):
-        self.responses.clear()
-        self.card.receive(command)
-        while not self.responses and (wake_s := self.card.wake_s()) < math.inf:
+        """All responses that come to it, most often one."""
+        responses = self.card.responses
+        self.card.write(command)
+        while not responses and (wake_s := self.card.wake_s()) < math.inf:
             self.clock.wait_until(wake_s)
             self.card.poll()
-        return self.responses[0] if self.responses else None
+        came = list(responses)
+        responses.clear()
+        return came
 
 
 def ok(command):
@@ -58,29 +80,29 @@ def test_commands_have_names():
         Truncate(command="CBOR", direction="out", length=1),
         Corrupt(command="0xA2", direction="out", byte=0, bits=8),
     )
-    assert reader.transmit(SELECT) is None
-    assert reader.transmit(GET_INFO) == b"\x80"
-    assert reader.transmit(NFCCTAP_GETRESPONSE) == b"\x80"  # of the same command
-    assert reader.transmit(CALCULATE)[0] == 0xFF
-    assert reader.transmit(b"\x00\xcb") == b"\x00\xcb\x90\x00"
-    assert reader.transmit(b"") == b"\x90\x00"
+    assert reader.transmit(SELECT) == []
+    assert reader.transmit(GET_INFO) == [b"\x80"]
+    assert reader.transmit(NFCCTAP_GETRESPONSE) == [b"\x80"]  # of the same command
+    assert reader.transmit(CALCULATE)[0][0] == 0xFF
+    assert reader.transmit(b"\x00\xcb") == [b"\x00\xcb\x90\x00"]
+    assert reader.transmit(b"") == [b"\x90\x00"]
     assert reader.faults.counts == {"drop": 1, "truncate": 2, "corrupt": 1}
 
 
 def test_the_packets_of_a_message_are_a_chain_and_the_parts_of_its_response():
     reader = Reader(Drop(direction="in", packet=3))
-    assert [reader.transmit(each) for each in CHAINED] == [ok(CHAINED[0]), ok(CHAINED[1]), None]
-    assert reader.transmit(GET_INFO) == ok(GET_INFO)
+    assert [reader.transmit(each) for each in CHAINED] == [[ok(CHAINED[0])], [ok(CHAINED[1])], []]
+    assert reader.transmit(GET_INFO) == [ok(GET_INFO)]
     reader = Reader(Drop(direction="out", packet=2))
     parts = [SELECT, GET_RESPONSE, GET_RESPONSE]
-    assert [reader.transmit(each) for each in parts] == [ok(SELECT), None, ok(GET_RESPONSE)]
+    assert [reader.transmit(each) for each in parts] == [[ok(SELECT)], [], [ok(GET_RESPONSE)]]
 
 
 def test_time_passes_by_itself():
     reader = Reader(Delay(at=1, delay_s=2), Stall(at=3, stall_s=5))
-    assert reader.transmit(SELECT) == ok(SELECT)
+    assert reader.transmit(SELECT) == [ok(SELECT)]
     assert reader.clock.now() == 2
-    assert reader.transmit(SELECT) == ok(SELECT)
+    assert reader.transmit(SELECT) == [ok(SELECT)]
     assert reader.clock.now() == 7
 
 
@@ -88,12 +110,16 @@ def test_pulled_out():
     reader = Reader(Unplug(at=1, direction="in"))
     with pytest.raises(PowerCutError):
         reader.transmit(SELECT)
-    assert reader.responses == []
+    assert not reader.card.responses
+    reader.card.power_off()
+
+
+def test_a_card_stays_what_it_is():
+    assert Reader(Drop()).card.atr == Echo.atr
 
 
 def test_what_needs_a_channel_is_ignored(caplog):
     reader = Reader(KeepAlives(direction="both"), Duplicate(direction="out"))
-    assert reader.transmit(SELECT) == ok(SELECT)
-    assert len(reader.responses) == 2
+    assert reader.transmit(SELECT) == [ok(SELECT)] * 2
     assert reader.faults.counts == {"duplicate": 1}
     assert "keep-alives is ignored" in caplog.text

@@ -402,3 +402,11 @@ def test_a_command_that_waits_for_its_user_when_the_plan_comes():
     desk.key.faults = plan(Drop(command="KEEPALIVE", direction="out"))
     assert raw.read_packet()[4:8] == b"\x90\x00\x01\x2f"  # USER_ACTION_TIMEOUT
     assert desk.key.faults.counts["drop"] > 200
+
+
+def test_messages_that_are_never_finished_do_not_fill_memory():
+    desk = Desk(Drop(at=10**6))
+    for channel in range(1, 200):
+        desk.key.write(struct.pack(">IBH", channel, 0x81, 7609).ljust(64, b"\0"))
+    assert len(desk.key.link._messages) == 64
+    assert desk.works_again()
