@@ -3,7 +3,11 @@
 from firmware_sim.fido.authenticator import Authenticator
 from firmware_sim.fido.u2f import VERSION, U2f
 from firmware_sim.identity import Identity, read_identity
-from firmware_sim.link.ctaphid import CtapHid
+from firmware_sim.link.ctaphid import CtapHid, HidLink
+from firmware_sim.link.faults.flash import FaultyFlash
+from firmware_sim.link.faults.hid import FaultyLink
+from firmware_sim.link.faults.plan import FaultPlan
+from firmware_sim.link.faults.wire import Faults
 from firmware_sim.profiles import Profile, ProfileError
 from firmware_sim.vendor_commands import vendor_commands
 from firmware_sim.world.clock import Clock
@@ -22,7 +26,8 @@ class SecurityKey:
     New flash records the profile and ``serial_number``. Flash of a key that there was before
     gives its serial number, and must be of the same profile (ProfileError).
 
-    ``winks`` counts CTAPHID_WINK since it was made.
+    ``winks`` counts CTAPHID_WINK since it was made. By ``faults`` things go wrong on its wire and
+    in its flash, at every port.
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class SecurityKey:
         flash: Flash | None = None,
         finger: Finger | None = None,
         serial_number: str = "VIRTUAL-0001",
+        faults: FaultPlan | None = None,
     ) -> None:
         self.profile = profile
         self.clock = clock
@@ -41,7 +47,9 @@ class SecurityKey:
         self.flash: Flash = flash if flash is not None else MemoryFlash()
         self.serial_number = self._identify(Identity(profile.name, serial_number)).serial_number
         self._finger = finger if finger is not None else touch_at_once()
-        self._link: CtapHid | None = None
+        self._faults = None if faults is None else Faults(faults)
+        self._link: HidLink | None = None
+        self._flash: FaultyFlash | None = None
         self._authenticator: Authenticator | None = None
         self.u2f: U2f | None = None
         self.winks = 0
@@ -58,11 +66,25 @@ class SecurityKey:
             self._authenticator.finger = finger
 
     @property
+    def faults(self) -> Faults | None:
+        """What goes wrong between this key and its host, and how often it did.
+
+        Set it to a plan, which starts anew, or to None; what the last one held back goes on its
+        way at the next :meth:`poll`. A plan goes on over power cycles.
+        """
+        return self._faults
+
+    @faults.setter
+    def faults(self, plan: FaultPlan | None) -> None:
+        self._faults = None if plan is None else Faults(plan)
+        self._place_faults()
+
+    @property
     def powered(self) -> bool:
         return self._link is not None
 
     @property
-    def link(self) -> CtapHid:
+    def link(self) -> HidLink:
         """The HID interface; :class:`UnpluggedError` without power."""
         if self._link is None:
             raise UnpluggedError(f"{self.profile.product_name} {self.serial_number} is unplugged")
@@ -81,11 +103,12 @@ class SecurityKey:
         """Plug in; a plugged key stays as it is."""
         if self._link is not None:
             return
+        self._flash = FaultyFlash(self.flash)
         self._authenticator = Authenticator(
             self.profile,
             self.clock,
             self.entropy,
-            self.flash,
+            self._flash,
             self._finger,
             serial_number=self.serial_number,
         )
@@ -102,19 +125,20 @@ class SecurityKey:
             lock=profile.ctaphid_lock,
             vendor=vendor_commands(profile, self.serial_number, self.entropy),
         )
+        self._place_faults()
 
     def power_off(self) -> None:
         """Pull out: the command under way and every channel are gone, flash stays."""
         if self._link is not None:
             self._link.power_off()
-        self._link = self._authenticator = self.u2f = None
+        self._link = self._flash = self._authenticator = self.u2f = None
 
     def power_cycle(self) -> None:
         self.power_off()
         self.power_on()
 
     def write(self, report: bytes) -> None:
-        """An OUT report; a power cut planned in ``flash`` leaves the key unplugged."""
+        """An OUT report; a planned power cut leaves the key unplugged (UnpluggedError)."""
         try:
             self.link.write(report)
         except PowerCutError:
@@ -126,6 +150,16 @@ class SecurityKey:
             self.link.poll()
         except PowerCutError:
             self._cut()
+
+    def _place_faults(self) -> None:
+        """Put them where they happen; a key that never had any has nothing in between."""
+        if self._link is None or self._flash is None:
+            return
+        self._flash.faults = self._faults
+        if isinstance(self._link, FaultyLink):
+            self._link.change(self._faults)
+        elif self._faults is not None:
+            self._link = FaultyLink(self._link, self.clock, self._faults)
 
     def _cut(self) -> None:
         self.power_off()

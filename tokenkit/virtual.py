@@ -25,6 +25,8 @@ from firmware_sim.fido import cbor
 from firmware_sim.fido.ca import root_certificate, root_certificate_pem
 from firmware_sim.fido.metadata import metadata_blob
 from firmware_sim.identity import Identity, new_serial_number, read_identity, without_identity
+from firmware_sim.link.faults.plan import FaultPlan, FaultPlanError, load_plan, parse_plan
+from firmware_sim.link.faults.wire import Faults
 from firmware_sim.otp.batch_file import read_batch, ship_batch
 from firmware_sim.otp.battery import Battery
 from firmware_sim.otp.display import Display
@@ -78,6 +80,9 @@ __all__ = [
     "EmptyBatteryError",
     "Entropy",
     "Environment",
+    "FaultPlan",
+    "FaultPlanError",
+    "Faults",
     "Finger",
     "Flash",
     "FlashError",
@@ -114,10 +119,12 @@ __all__ = [
     "clone_state",
     "connect",
     "inspect_state",
+    "load_plan",
     "load_profile",
     "make_port",
     "metadata_blob",
     "never_touch",
+    "parse_plan",
     "place",
     "plugged",
     "plugged_key",
@@ -208,13 +215,15 @@ class World:
         name: str | None = None,
         flash: Flash | None = None,
         finger: Finger | None = None,
+        faults: FaultPlan | None = None,
     ) -> SecurityKey:
         """A security key; its secrets and serial number follow from the seed and ``name``.
 
         Without a name the keys are ``key``, ``key-2``, ``key-3`` and so on. Where ``flash`` is
         that of an earlier key, this is that key, and the seed is for what it draws from now on.
         The profile is the earlier key's by default, else ``reference``. The finger touches at
-        once by default. ValueError if there is no such profile, or ``flash`` is of another.
+        once by default; nothing goes wrong without ``faults``. ValueError if there is no such
+        profile, or ``flash`` is of another.
         """
         recorded = None if flash is None else read_identity(flash)
         if profile is None:
@@ -236,6 +245,7 @@ class World:
             flash=flash,
             finger=finger,
             serial_number=new_serial_number(self.child_entropy(f"serial number {name}")),
+            faults=faults,
         )
 
 

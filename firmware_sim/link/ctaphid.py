@@ -85,6 +85,24 @@ class Application(Protocol):
         """Begin a command that came on a channel."""
 
 
+class HidLink(Protocol):
+    """What a port has of a HID interface, see :class:`CtapHid`."""
+
+    reports: deque[bytes]
+
+    def write(self, report: bytes) -> None:
+        """Take one OUT report."""
+
+    def poll(self) -> None:
+        """Do what time has made due."""
+
+    def wake_s(self) -> float:
+        """True time of the next thing that happens by itself, infinite if nothing will."""
+
+    def power_off(self) -> None:
+        """Drop all; nothing more comes out."""
+
+
 @dataclass(slots=True)
 class _Transaction:
     """A message on its way in (``missing`` > 0), or a command under way (``task``)."""

@@ -5,10 +5,12 @@ from collections import deque
 
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
-from firmware_sim.link.ctaphid import PACKET_SIZE, Command
+from firmware_sim.link.ctaphid import PACKET_SIZE, Command, Error
 from firmware_sim.security_key import SecurityKey
 
 _MSG = 0x80 | Command.MSG
+_BUSY = bytes((0x80 | Command.ERROR, 0, 1, Error.CHANNEL_BUSY))
+_BUSY_WAIT_S = 0.1
 
 
 class InProcessConnection(CtapHidConnection):
@@ -48,6 +50,10 @@ class InProcessConnection(CtapHidConnection):
             key.clock.wait_until(wake_s)
             key.poll()
             self._collect(key)
+        if self._inbox[0][4:8] == _BUSY:
+            # the host tries again in a while, and time has to pass or it always finds it busy
+            key.clock.wait_until(min(key.link.wake_s(), key.clock.now() + _BUSY_WAIT_S))
+            key.poll()
         return self._inbox.popleft()
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ _APPLICATION_ID = int.from_bytes(b"TKfl", "big")
 
 
 class PowerCutError(Exception):
-    """Raised by a fault plan in place of a flash write: the device lost its supply."""
+    """The device lost its supply: raised in place of a flash write, or where it is pulled out."""
 
 
 class FlashError(Exception):

@@ -39,7 +39,8 @@ def command() -> None:
 
     A key made of software is gone when the command ends, unless it lives in a file:
     virtual:PROFILE?state=FILE, made if need be, and then virtual:?state=FILE, too. With
-    seed=N&state=FILE the new key and all that follows come out the same each time.
+    seed=N&state=FILE the new key and all that follows come out the same each time. With
+    faults=FILE things go wrong on its wire and in its flash, as the TOML file FILE plans.
 
     Whatever changes a physical key asks first, or wants --yes --serial N.
     """

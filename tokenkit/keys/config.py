@@ -8,7 +8,7 @@ from typing import Any
 from fido2.ctap2.config import Config
 
 from tokenkit.keys.answers import asking, denied
-from tokenkit.keys.errors import PinError, UnsupportedError
+from tokenkit.keys.errors import PinError, UnsupportedError, talking_to
 from tokenkit.keys.info import read_info
 from tokenkit.keys.opened import OpenKey
 from tokenkit.keys.pin import Permission, authorise
@@ -49,20 +49,29 @@ class Settings:
 
 
 def read_settings(key: OpenKey) -> Settings:
-    """What getInfo says; nothing on the key changes."""
+    """What getInfo says; nothing on the key changes. UnreadableKeyError if it talks nonsense."""
     info = read_info(key)
-    options = info.get("options", {})
-    return Settings(
-        options.get("alwaysUv"),
-        info.get("minPINLength"),
-        info.get("forcePINChange"),
-        info.get("pinComplexityPolicy"),
-        info.get("maxRPIDsForSetMinPINLength", 0),
-        options.get("ep"),
-        info.get("longTouchForReset"),
-        bool(options.get("clientPin")),
-        _changeable(info),
-    )
+    with talking_to(key.selector):
+        options = info["options"] = _member(info, "options", Mapping) or {}
+        return Settings(
+            _member(options, "alwaysUv", bool),
+            _member(info, "minPINLength", int),
+            _member(info, "forcePINChange", bool),
+            _member(info, "pinComplexityPolicy", bool),
+            _member(info, "maxRPIDsForSetMinPINLength", int) or 0,
+            _member(options, "ep", bool),
+            _member(info, "longTouchForReset", bool),
+            bool(options.get("clientPin")),
+            _changeable(info),
+        )
+
+
+def _member(members: Mapping[str, Any], name: str, kind: type) -> Any:
+    """None if it is not there; TypeError if it is of another kind."""
+    value = members.get(name)
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{name} is {value!r}")
+    return value
 
 
 class Configuration:
@@ -172,7 +181,7 @@ def _changeable(info: Mapping[str, Any]) -> tuple[Setting, ...]:
     options = info.get("options", {})
     if not options.get("authnrCfg"):
         return ()
-    numbers = info.get("authenticatorConfigCommands")
+    numbers = _member(info, "authenticatorConfigCommands", list)
     if numbers is None:
         shown = {
             _ENTERPRISE: "ep" in options,

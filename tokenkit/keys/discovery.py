@@ -1,10 +1,11 @@
 """Which keys are there, and opening the one that a selector means."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 from tokenkit import virtual
 from tokenkit.keys import hid, pcsc
-from tokenkit.keys.errors import NoSuchKeyError, SelectorError
+from tokenkit.keys.errors import NoSuchKeyError, SelectorError, talking_to
 from tokenkit.keys.found import FoundKey
 from tokenkit.keys.opened import OpenKey
 from tokenkit.keys.selector import Selector, parse_selector
@@ -25,10 +26,11 @@ def discover() -> list[FoundKey]:
 
 
 def check_selector(text: str) -> Selector:
-    """What ``text`` says, opening nothing; SelectorError for a wrong form or profile."""
+    """What ``text`` says, opening no key; SelectorError for a wrong form, profile or fault plan."""
     selector = parse_selector(text)
     if selector.scheme == "virtual":
         _profile(selector)
+        _faults(selector)
     return selector
 
 
@@ -37,8 +39,8 @@ def open_key(selector: str | Selector = "auto", *, world: virtual.World | None =
 
     A ``virtual:`` key lives in ``world``, or in one of its own with the system's clock; ``seed``
     in the selector replaces the world's; with ``state`` the key lives on in that file, which is
-    locked until the key is closed. Raises SelectorError, NoSuchKeyError or
-    UnreadableKeyError, each with what to do.
+    locked until the key is closed; ``faults`` names a plan of what goes wrong. Raises
+    SelectorError, NoSuchKeyError or UnreadableKeyError, each with what to do.
     """
     if isinstance(selector, str):
         selector = parse_selector(selector)
@@ -58,7 +60,13 @@ def _open_virtual(selector: Selector, world: virtual.World | None) -> OpenKey:
     elif selector.seed is not None:
         world = virtual.World(selector.seed, clock=world.clock)
     key, state = virtual_key(selector, world)
-    opened = OpenKey.of(virtual.connect(key), str(selector), key.profile.product_name, key)
+    with ExitStack() as undo:
+        if state is not None:
+            undo.callback(state.close)
+        with talking_to(str(selector)):
+            device = virtual.connect(key)
+        opened = OpenKey.of(device, str(selector), key.profile.product_name, key)
+        undo.pop_all()
     opened.state = state
     return opened
 
@@ -70,10 +78,10 @@ def virtual_key(
 
     The seed is the world's. Errors are those of :func:`open_key`; close the file after use.
     """
-    profile = _profile(selector)
+    profile, faults = _profile(selector), _faults(selector)
     if selector.state is None:
-        return world.security_key(profile), None
-    return key_in_file(selector.state, profile, world)
+        return world.security_key(profile, faults=faults), None
+    return key_in_file(selector.state, profile, world, faults)
 
 
 def _profile(selector: Selector) -> virtual.Profile | None:
@@ -82,6 +90,15 @@ def _profile(selector: Selector) -> virtual.Profile | None:
         return None
     try:
         return virtual.load_profile(selector.value)
+    except ValueError as error:
+        raise SelectorError(str(error)) from None
+
+
+def _faults(selector: Selector) -> virtual.FaultPlan | None:
+    if selector.faults is None:
+        return None
+    try:
+        return virtual.load_plan(selector.faults)
     except ValueError as error:
         raise SelectorError(str(error)) from None
 

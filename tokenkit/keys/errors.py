@@ -86,7 +86,7 @@ def describe(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = printable(str(error).partition("\n")[0]) or type(error).__name__
-    if isinstance(error, TypeError | KeyError | IndexError | struct.error):
+    if isinstance(error, ValueError | TypeError | KeyError | IndexError | struct.error):
         return f"its answer is not as CTAP says: {text}"
     return text
 

@@ -15,7 +15,7 @@ SCHEMES = {
     "virtual": "PROFILE?seed=1",
 }
 # what may follow a profile
-PARAMETERS = {"seed": "VALUE", "state": "FILE"}
+PARAMETERS = {"seed": "VALUE", "state": "FILE", "faults": "FILE"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Selector:
     def state(self) -> str | None:
         """The file in which the key lives on; None means in memory."""
         return self.parameters.get("state")
+
+    @property
+    def faults(self) -> str | None:
+        """The file with the plan of what goes wrong; None means nothing does."""
+        return self.parameters.get("faults")
 
     def __str__(self) -> str:
         if self.scheme == "auto":
@@ -73,16 +78,18 @@ def _parameters(text: str, query: str) -> dict[str, str]:
         if name in found and name in PARAMETERS:
             raise SelectorError(f"{text!r}: {name} is there twice")
         if name not in PARAMETERS or not value:
-            raise SelectorError(f"{text!r}: {_parameter_advice(part, 'state' in found)}")
+            raise SelectorError(f"{text!r}: {_parameter_advice(part, found)}")
         found[name] = value
     return found
 
 
-def _parameter_advice(part: str, in_file: bool) -> str:
-    if in_file and part.partition("=")[0] not in PARAMETERS:
-        return f"{f'&{part}'!r} is no parameter, and the name of a state file cannot hold &"
-    forms = " and ".join(f"{name}={example}" for name, example in PARAMETERS.items())
-    return f"only ?{forms}, with & between, may follow the profile, not {part!r}"
+def _parameter_advice(part: str, found: Mapping[str, str]) -> str:
+    files = [name for name in found if PARAMETERS[name] == "FILE"]
+    if files and part.partition("=")[0] not in PARAMETERS:
+        return f"{f'&{part}'!r} is no parameter, and the name of a {files[-1]} file cannot hold &"
+    forms = [f"{name}={example}" for name, example in PARAMETERS.items()]
+    listed = f"{', '.join(forms[:-1])} and {forms[-1]}"
+    return f"only ?{listed}, with & between, may follow the profile, not {part!r}"
 
 
 def _suggestion(text: str, scheme: str, colon: str) -> str:

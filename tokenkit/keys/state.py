@@ -9,7 +9,10 @@ from tokenkit.keys.errors import SelectorError, UnreadableKeyError
 
 
 def key_in_file(
-    file: str, profile: virtual.Profile | None, world: virtual.World
+    file: str,
+    profile: virtual.Profile | None,
+    world: virtual.World,
+    faults: virtual.FaultPlan | None = None,
 ) -> tuple[virtual.SecurityKey, virtual.SqliteFlash]:
     """The key that lives in ``file``, which is made if need be; close the flash after use.
 
@@ -24,7 +27,7 @@ def key_in_file(
             flash = virtual.SqliteFlash(path)
             undo.callback(flash.close)
             _check(file, flash, profile)
-            key = world.security_key(profile, flash=flash)
+            key = world.security_key(profile, flash=flash, faults=faults)
             undo.pop_all()
             return key, flash
     except virtual.FlashError as error:

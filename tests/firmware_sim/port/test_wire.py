@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from firmware_sim.link.ctaphid import BROADCAST
+from firmware_sim.link.faults.plan import FaultPlan, parse_plan
 from firmware_sim.port.wire import HidWire
 from firmware_sim.profiles import load_profile
 from firmware_sim.security_key import SecurityKey
@@ -138,3 +139,53 @@ def test_closed_the_key_has_no_power_and_no_timer() -> None:
         assert not host.key.powered
 
     run(scene, lambda: Host(ScriptedFinger([5.0])))
+
+
+def test_faults_come_out_by_time_and_by_a_poke() -> None:
+    """A pull in the middle of an answer: the host has its beginning, then the key vanishes."""
+    plan = parse_plan(
+        "test",
+        """
+        [[fault]]
+        kind = "delay"
+        delay_s = 0.05
+        direction = "out"
+        command = "PING"
+        at = 1
+
+        [[fault]]
+        kind = "stall"
+        command = "PING"
+        direction = "in"
+        at = 2
+
+        [[fault]]
+        kind = "unplug"
+        command = "PING"
+        direction = "out"
+        packet = 2
+        """,
+    )
+
+    async def scene(host: Host) -> None:
+        channel = await host.init()
+        host.key.faults = plan
+        host.wire.receive(packet(channel, 0x81, b"late"))
+        assert host.inbox.empty()
+        assert (await host.inbox.get())[7:11] == b"late"
+        host.wire.receive(packet(channel, 0x81, b"never, or later"))
+        await asyncio.sleep(0)
+        assert host.inbox.empty()
+        host.key.faults = None
+        host.wire.poke()
+        assert (await host.inbox.get())[7:22] == b"never, or later"
+        host.key.faults = FaultPlan(fault=plan.fault[2:])
+        head = channel.to_bytes(4, "big") + b"\x81\x00\x96"
+        host.wire.receive(head.ljust(64, b"a"))
+        for sequence in (0, 1):
+            host.wire.receive((head[:4] + bytes([sequence])).ljust(64, b"b"))
+        await host.lost.wait()
+        assert [host.inbox.get_nowait()[4] for _ in range(host.inbox.qsize())] == [0x81, 0]
+        assert not host.key.powered
+
+    run(scene)

@@ -4,9 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fido2 import cbor
 
-from tokenkit.keys import DeniedError, OpenKey, PinError, UnsupportedError, WrongPinError
+from tokenkit.keys import (
+    DeniedError,
+    OpenKey,
+    PinError,
+    UnreadableKeyError,
+    UnsupportedError,
+    WrongPinError,
+    open_key,
+)
 from tokenkit.keys.config import Configuration, Setting, read_settings, require_setting
+from tokenkit.virtual import World
 
 PIN = "1379"  # not a simple one
 ALL = tuple(Setting)
@@ -136,3 +146,17 @@ def test_a_key_may_refuse(make_key: MakeKey, alter: Any) -> None:
 def test_the_pin_is_checked(make_key: MakeKey) -> None:
     with pytest.raises(WrongPinError):
         Configuration(make_key(pin=PIN), "0000")
+
+
+@pytest.mark.parametrize(
+    ("number", "nonsense"),
+    [(4, []), (4, {"alwaysUv": b"no"}), (4, {"ep": 1}), (0x0D, "4"), (0x10, []), (0x1F, 2)],
+)
+def test_a_key_that_talks_nonsense(
+    number: int, nonsense: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = {1: ["FIDO_2_1"], 3: bytes(16), 4: {"authnrCfg": True}, number: nonsense}
+    with open_key("virtual:reference", world=World(seed=1)) as key:
+        monkeypatch.setattr(key.device, "call", lambda *_: b"\0" + cbor.encode(info))
+        with pytest.raises(UnreadableKeyError, match=r"its answer is not as CTAP says: .* is "):
+            read_settings(key)

@@ -24,6 +24,7 @@ from tokenkit.keys import Selector, SelectorError, parse_selector
         ),
         ("virtual:a?seed=7&state=k", Selector("virtual", "a", {"seed": "7", "state": "k"})),
         ("virtual:a?state=k&seed=7", Selector("virtual", "a", {"state": "k", "seed": "7"})),
+        ("virtual:a?faults=f.toml", Selector("virtual", "a", {"faults": "f.toml"})),
         ("virtual:?state=k", Selector("virtual", "", {"state": "k"})),
         ("virtual:?seed=1&state=k", Selector("virtual", "", {"seed": "1", "state": "k"})),
     ],
@@ -49,13 +50,15 @@ def test_each_form(text: str, selector: Selector) -> None:
         ("serial:", "write serial:NUMBER"),
         ("virtual:", "write virtual:PROFILE"),
         ("virtual:?seed=1", "write virtual:PROFILE"),
-        ("virtual:reference?", "only ?seed=VALUE and state=FILE, with & between, may follow"),
+        ("virtual:reference?", "only ?seed=VALUE, state=FILE and faults=FILE, with & between"),
         ("virtual:reference?seed=", "may follow the profile, not 'seed='"),
         ("virtual:reference?sed=1", "may follow the profile, not 'sed=1'"),
         ("virtual:reference?seed=1&", "may follow the profile, not ''"),
         ("virtual:reference?seed=1&seed=2", "seed is there twice"),
         ("virtual:reference?state=a&seed=1&state=a", "state is there twice"),
         ("virtual:reference?state=", "may follow the profile, not 'state='"),
+        ("virtual:?faults=f.toml", "write virtual:PROFILE"),
+        ("virtual:a?faults=f&g", "'&g' is no parameter, and the name of a faults file"),
         ("virtual:reference?state=R&D.db", "'&D.db' is no parameter, and the name of a state file"),
     ],
 )
@@ -72,7 +75,9 @@ SELECTORS = st.one_of(
         "virtual:{}?{}".format,
         st.text(max_size=3),
         st.lists(
-            st.builds("{}={}".format, st.sampled_from(["seed", "state"]), st.text(max_size=3)),
+            st.builds(
+                "{}={}".format, st.sampled_from(["seed", "state", "faults"]), st.text(max_size=3)
+            ),
             max_size=2,
         ).map("&".join),
     ),
