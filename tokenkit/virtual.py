@@ -25,6 +25,7 @@ from firmware_sim.fido import cbor
 from firmware_sim.fido.ca import root_certificate, root_certificate_pem
 from firmware_sim.fido.metadata import metadata_blob
 from firmware_sim.identity import Identity, new_serial_number, read_identity, without_identity
+from firmware_sim.link.hid_report import REPORT_DESCRIPTOR
 from firmware_sim.otp.batch_file import read_batch, ship_batch
 from firmware_sim.otp.battery import Battery
 from firmware_sim.otp.display import Display
@@ -33,6 +34,8 @@ from firmware_sim.otp.private_file import write_private_files
 from firmware_sim.otp.seed_file import write_csv, write_pskc
 from firmware_sim.otp.token import EmptyBatteryError, HardwareToken, TokenKind, TokenSpec
 from firmware_sim.port.in_process import InProcessConnection, hid_descriptor
+from firmware_sim.port.socket_address import TcpAddress, UnixAddress
+from firmware_sim.port.socket_port import SocketPort
 from firmware_sim.profiles import Profile, load_profile, profile_names
 from firmware_sim.security_key import SecurityKey, UnpluggedError
 from firmware_sim.state_file import (
@@ -60,6 +63,7 @@ from firmware_sim.world.flash import Flash, FlashError, MemoryFlash, PowerCutErr
 from firmware_sim.world.token_clock import BatteryChange, Step, Stuck, TokenClock
 
 __all__ = [
+    "REPORT_DESCRIPTOR",
     "START_S",
     "Batch",
     "Battery",
@@ -87,16 +91,19 @@ __all__ = [
     "SecurityKey",
     "SeededEntropy",
     "SimulatedClock",
+    "SocketPort",
     "SqliteFlash",
     "Step",
     "Stuck",
     "SystemClock",
+    "TcpAddress",
     "TerminalFinger",
     "TokenClock",
     "TokenKind",
     "TokenSpec",
     "Touch",
     "TouchAfter",
+    "UnixAddress",
     "UnpluggedError",
     "World",
     "clone_state",

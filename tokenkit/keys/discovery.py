@@ -57,14 +57,23 @@ def _open_virtual(selector: Selector, world: virtual.World | None) -> OpenKey:
         world = virtual.World(selector.seed, clock=virtual.SystemClock())
     elif selector.seed is not None:
         world = virtual.World(selector.seed, clock=world.clock)
-    profile, state = _profile(selector), None
-    if selector.state is None:
-        key = world.security_key(profile)
-    else:
-        key, state = key_in_file(selector.state, profile, world)
+    key, state = virtual_key(selector, world)
     opened = OpenKey.of(virtual.connect(key), str(selector), key.profile.product_name, key)
     opened.state = state
     return opened
+
+
+def virtual_key(
+    selector: Selector, world: virtual.World
+) -> tuple[virtual.SecurityKey, virtual.SqliteFlash | None]:
+    """Make the key of a ``virtual:`` selector in ``world``; close its state after use, if any.
+
+    Raises SelectorError or UnreadableKeyError.
+    """
+    profile = _profile(selector)
+    if selector.state is None:
+        return world.security_key(profile), None
+    return key_in_file(selector.state, profile, world)
 
 
 def _profile(selector: Selector) -> virtual.Profile | None:
