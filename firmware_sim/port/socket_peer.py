@@ -5,6 +5,7 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from firmware_sim.link.ctaphid import PACKET_SIZE
 
@@ -74,8 +75,19 @@ class Peer:
         if len(self._queue) == 1:
             self._writable()
 
+    def hang_up(self) -> None:
+        """The key is gone: send no more and heed no more, until the host leaves.
+
+        A connection closed at once would be a broken pipe, by which a program that writes ends.
+        """
+        self._receive = lambda report: None
+        self._queue.clear()
+        self._dropped = 0
+        with suppress(OSError):  # the host was faster
+            self._socket.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
-        """Hang up; twice does nothing."""
+        """Let go of the connection; twice does nothing."""
         if self._open:
             self._open = False
             self._loop.remove_reader(self._socket)
@@ -93,9 +105,8 @@ class Peer:
             data = self._socket.recv(_CHUNK)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError as error:
-            self._leave(f"a host has left: {error.strerror}")
-            return
+        except OSError:  # it has closed with reports unread
+            data = b""
         if not data:
             missing = self._framing.missing if self._framing else 0
             self._leave(f"a host has left {missing} bytes before a report's end" * bool(missing))

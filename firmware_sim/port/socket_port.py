@@ -34,14 +34,16 @@ class SocketPort:
         """Nothing is listened on before there is a key."""
 
     async def plug(self, key: SecurityKey, tap: Tap | None = None) -> "SocketPlug":
-        if self._plug is not None and self._plug.plugged:
-            raise OSError(f"{self._plug.where}: a key is plugged in there; give each its own")
+        if self._plug is not None:
+            if self._plug.plugged:
+                raise OSError(f"{self._plug.where}: a key is plugged in there; give each its own")
+            self._plug.close()
         self._plug = SocketPlug(self._address, key, tap)
         return self._plug
 
     async def close(self) -> None:
         if self._plug is not None:
-            await self._plug.pull()
+            self._plug.close()
 
 
 class SocketPlug:
@@ -71,6 +73,12 @@ class SocketPlug:
     async def pull(self) -> None:
         self._unplug()
 
+    def close(self) -> None:
+        """Pull the key out, and let go of the hosts that have not left."""
+        self._unplug()
+        while self._peers:
+            self._peers.pop().close()
+
     def _unplug(self) -> None:
         if not self.plugged:
             return
@@ -78,8 +86,8 @@ class SocketPlug:
         self._loop.remove_reader(self._listener)
         self._remove()
         self._listener.close()
-        while self._peers:
-            self._peers.pop().close()
+        for peer in self._peers:
+            peer.hang_up()
         self._wire.close()
 
     def _listen(self) -> None:

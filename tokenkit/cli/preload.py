@@ -16,7 +16,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
     raise click.BadParameter(f"{value!r}: write at-once, never or seconds", ctx, param)
 
 
-@click.command("preload", context_settings={"ignore_unknown_options": True})
+@click.command("preload", context_settings={"allow_interspersed_args": False})
 @click.option(
     "--key",
     "keys",

@@ -26,10 +26,9 @@ def run_with_keys(keys: Sequence[virtual.SecurityKey], command: Sequence[str]) -
     Signals are passed on to it. PreloadError if it cannot be run.
     """
     built = library()
-    # sockets have short names, and LD_PRELOAD knows no quoting
-    root = Path(tempfile.mkdtemp(prefix="tokenkit-")).resolve()
+    root = Path(tempfile.mkdtemp(prefix="tokenkit-", dir=_folder())).resolve()
     try:
-        if set(" :") & set(str(root)):
+        if set(" :") & set(str(root)):  # LD_PRELOAD knows no quoting
             raise PreloadError(f"{root}: set TMPDIR to a folder without spaces and colons")
         preloaded = root / "hidraw.so"
         preloaded.symlink_to(built)
@@ -40,9 +39,17 @@ def run_with_keys(keys: Sequence[virtual.SecurityKey], command: Sequence[str]) -
         shutil.rmtree(root, ignore_errors=True)
 
 
+def _folder() -> str | None:
+    """Where some hundred links are made fastest: in memory, unless somebody wants otherwise."""
+    in_memory = "/dev/shm"
+    wanted = "TMPDIR" in os.environ or not os.access(in_memory, os.W_OK | os.X_OK)
+    return None if wanted else in_memory
+
+
 async def _serve(
     keys: Sequence[virtual.SecurityKey], command: Sequence[str], root: Path, preloaded: Path
 ) -> int:
+    signals = _Signals()
     tree = Tree(root)
     async with AsyncExitStack() as ports:
         for key in keys:
@@ -50,6 +57,7 @@ async def _serve(
             port = virtual.SocketPort(address)
             ports.push_async_callback(port.close)
             await port.open()
+            key.power_off()  # what counts is when it is plugged in
             await port.plug(key)
         tree.finish()
         before = os.environ.get("LD_PRELOAD")
@@ -57,35 +65,43 @@ async def _serve(
             "TOKENKIT_PRELOAD": str(root),
             "LD_PRELOAD": f"{preloaded}:{before}" if before else str(preloaded),
         }
-        return await _run(command, environment)
+        return await _run(command, environment, signals)
 
 
-async def _run(command: Sequence[str], environment: dict[str, str]) -> int:
-    loop = asyncio.get_running_loop()
-    waiting: list[signal.Signals] = []
-    started: list[asyncio.subprocess.Process] = []
+class _Signals:
+    """Passes signals on to the command, those from before it was started then.
 
-    def pass_on(number: signal.Signals) -> None:
-        if number in _FROM_TERMINAL and _in_foreground():
-            return
-        for process in started:
+    So nothing ends this process before the command has ended, and the folder is always removed.
+    """
+
+    def __init__(self) -> None:
+        self._early: list[signal.Signals] = []
+        self._process: asyncio.subprocess.Process | None = None
+        loop = asyncio.get_running_loop()
+        for number in (*_PASSED_ON, *_FROM_TERMINAL):
+            loop.add_signal_handler(number, self._pass_on, number)
+
+    def started(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        for number in self._early:
+            self._pass_on(number)
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        if self._process is None:
+            self._early.append(number)
+        elif number not in _FROM_TERMINAL or not _in_foreground():
             with suppress(ProcessLookupError):
-                process.send_signal(number)
-        if not started:
-            waiting.append(number)
+                self._process.send_signal(number)
 
-    # from now on nothing ends this process before the command, so that the folder is removed
-    for number in (*_PASSED_ON, *_FROM_TERMINAL):
-        loop.add_signal_handler(number, pass_on, number)
+
+async def _run(command: Sequence[str], environment: dict[str, str], signals: _Signals) -> int:
     try:
         process = await asyncio.create_subprocess_exec(*command, env=environment)
     except FileNotFoundError:
         raise PreloadError(f"{command[0]}: there is no such command") from None
     except PermissionError:
         raise PreloadError(f"{command[0]}: it may not be run") from None
-    started.append(process)
-    for number in waiting:
-        pass_on(number)
+    signals.started(process)
     status = await process.wait()
     return status if status >= 0 else 128 - status
 
