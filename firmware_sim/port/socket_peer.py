@@ -105,7 +105,9 @@ class Peer:
             data = self._socket.recv(_CHUNK)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:  # it has closed with reports unread
+        except ConnectionResetError:
+            return  # it has left reports unread; what it sent before that is yet to come
+        except OSError:
             data = b""
         if not data:
             missing = self._framing.missing if self._framing else 0

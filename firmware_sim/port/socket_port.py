@@ -13,6 +13,7 @@ from firmware_sim.security_key import SecurityKey
 log = logging.getLogger(__name__)
 
 _MAX_HOSTS = 64
+_SEND_BUFFER = 64 * 1024
 # after there were no files left
 _RETRY_S = 1.0
 
@@ -108,6 +109,8 @@ class SocketPlug:
             log.warning("%s: refused a host, %d are there already", self.where, _MAX_HOSTS)
             connection.close()
             return
+        # or the kernel keeps megabytes for a host that does not read
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._peers.append(Peer(connection, self.where, self._wire.receive, self._peers.remove))

@@ -37,6 +37,8 @@
 
 _Static_assert(sizeof(struct stat) == sizeof(struct stat64), "64-bit computers only");
 
+#define NODE_MODE (S_IFCHR | S_IRUSR | S_IWUSR)
+
 static const char DEVICES[] = "/dev/hidraw";
 static char root[PATH_MAX];
 static size_t root_length; /* 0: leave all calls alone */
@@ -344,7 +346,7 @@ static int stat_any(int at, const char *path, struct stat *status, int flags)
 		const char *node = to ? to : path[0] ? NULL : node_of(at, buffer);
 
 		if (is_node(node) && device_number(node, &major_number, &minor_number)) {
-			status->st_mode = S_IFCHR | (status->st_mode & 07777);
+			status->st_mode = NODE_MODE;
 			status->st_rdev = makedev(major_number, minor_number);
 		}
 	}
@@ -429,10 +431,10 @@ int statx(int at, const char *path, int flags, unsigned mask, struct statx *stat
 	if (REAL(statx)(to ? AT_FDCWD : at, to ? to : path, flags, mask, status) < 0)
 		return -1;
 	if (S_ISSOCK(status->stx_mode) && root_length != 0) {
-		node = to ? to : path != NULL && path[0] ? NULL : node_of(at, buffer);
+		node = to ? to : path[0] ? NULL : node_of(at, buffer);
 		if (is_node(node) &&
 		    device_number(node, &status->stx_rdev_major, &status->stx_rdev_minor))
-			status->stx_mode = S_IFCHR | (status->stx_mode & 07777);
+			status->stx_mode = NODE_MODE;
 	}
 	return 0;
 }

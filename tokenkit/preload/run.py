@@ -89,9 +89,12 @@ class _Signals:
     def _pass_on(self, number: signal.Signals) -> None:
         if self._process is None:
             self._early.append(number)
-        elif number not in _FROM_TERMINAL or not _in_foreground():
+        elif self._process.returncode is None and not (
+            number in _FROM_TERMINAL and _in_foreground()
+        ):
+            # its own send_signal() may reap the process, whose exit status is lost then
             with suppress(ProcessLookupError):
-                self._process.send_signal(number)
+                os.kill(self._process.pid, number)
 
 
 async def _run(command: Sequence[str], environment: dict[str, str], signals: _Signals) -> int:

@@ -164,6 +164,29 @@ def test_hosts_that_vanish_leave_the_key_serving(
     assert ("dropped a report of 51 bytes" if packets else "left 14 bytes before") in caplog.text
 
 
+def test_what_a_host_sent_before_it_left_counts(tmp_path: Path) -> None:
+    """Linux tells of answers unread first, and then gives what was sent."""
+    address = UnixAddress(tmp_path / "key", socket.SOCK_SEQPACKET)
+
+    async def scene(port: SocketPort) -> None:
+        plug = await port.plug(new_key())
+        stays, leaves = (host_at(plug.where, address) for _ in range(2))
+        channel = await stays.init()
+        await leaves.init(b"leaves..")
+        await leaves.send(packet(channel, PING, b"unread"))
+        while (await stays.read())[7:13] != b"unread":
+            pass
+        await leaves.send(packet(channel, PING, b"last"))
+        leaves.socket.close()
+        while (await stays.read())[7:11] != b"last":
+            pass
+        while plug.hosts > 1:
+            await asyncio.sleep(0)
+        assert await stays.ping(channel, b"hello") == b"hello"
+
+    play(address, scene)
+
+
 def test_a_slow_reader_loses_reports_and_nobody_else(
     address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
