@@ -198,6 +198,15 @@ assert "hidraw0" in os.listdir("/dev") and "null" in os.listdir("/dev")
     assert set(out.splitlines()) == {f"{stat.S_IFCHR | 0o600:#o} 240 0"}
 
 
+def test_shells_walk_about_in_sysfs() -> None:
+    script = "cd /sys/class/hidraw/hidraw0/device && cat uevent && cd .. && ls /dev/hidraw*"
+    said = preload("sh", "-c", script, keys=("reference", "titan")).splitlines()
+    assert "HID_ID=0003:00001209:00000001" in said
+    assert said[-2:] == ["/dev/hidraw0", "/dev/hidraw1"]
+    listed = preload("ls", "-l", "/dev/hidraw0")
+    assert listed.startswith("crw-------")
+
+
 def test_the_rest_of_the_system_is_as_it_was() -> None:
     program = """
 import os

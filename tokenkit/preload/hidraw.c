@@ -296,7 +296,7 @@ int __openat64_2(int at, const char *path, int flags)
 FOPEN(fopen)
 FOPEN(fopen64)
 
-/* folders */
+/* folders; relative paths need no help once the current one is in ours */
 
 DIR *opendir(const char *path)
 {
@@ -322,6 +322,14 @@ int scandir64(const char *path, struct dirent64 ***names, int (*filter)(const st
 	const char *to = redirect(AT_FDCWD, path, there);
 
 	return REAL(scandir64)(to ? to : path, names, filter, compare);
+}
+
+int chdir(const char *path)
+{
+	char there[PATH_MAX];
+	const char *to = redirect(AT_FDCWD, path, there);
+
+	return REAL(chdir)(to ? to : path);
 }
 
 int inotify_add_watch(int fd, const char *path, uint32_t mask)
