@@ -46,11 +46,11 @@ def command(
 
     \b
       tokenkit preload -- fido2-token -L
-      tokenkit preload --key yubikey-5.4?state=key.db -- ssh-keygen -t ed25519-sk -f id
+      tokenkit preload --key 'yubikey-5.4?state=key.db' -- ssh-keygen -t ed25519-sk -f id
       tokenkit preload --key reference --key solokey-1 -- sh
 
-    Write -- before COMMAND. The exit status is its own, 128 + N if signal N ended it. A key is
-    gone with it, unless it lives in a file. Real keys stay visible.
+    Options after COMMAND are its own. So is the exit status, 128 + N if signal N ended it. A key
+    is gone with it, unless it lives in a file. Real keys stay visible.
 
     A C compiler is needed once, for the library that LD_PRELOAD puts into the programs. Static
     ones, and setuid and setgid ones such as sudo and ssh-agent, do not let it in and see no key.
