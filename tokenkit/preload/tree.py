@@ -6,7 +6,6 @@ symbolic links, which the preloaded library takes for "look at the real one".
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from tokenkit import virtual
@@ -14,18 +13,6 @@ from tokenkit import virtual
 _BUS_USB = 3
 # no real device has it: what Linux leaves for experiments (Documentation/admin-guide/devices.txt)
 _MAJOR = 240
-
-
-@dataclass(frozen=True)
-class Node:
-    """One /dev/hidraw ``number`` for a key."""
-
-    number: int
-    key: virtual.SecurityKey
-
-    @property
-    def name(self) -> str:
-        return f"hidraw{self.number}"
 
 
 class Tree:
@@ -68,12 +55,9 @@ class Tree:
         self._link(f"{device}/subsystem", "sys/bus/hid")
         self._link(f"{hidraw}/subsystem", "sys/class/hidraw")
         self._link(f"{hidraw}/device", device)
-        for link in (
-            "sys/class/hidraw/" + name,
-            f"sys/bus/hid/devices/{hid}",
-            f"sys/dev/char/{devt}",
-        ):
-            self._link(link, device if "/bus/" in link else hidraw)
+        self._link(f"sys/bus/hid/devices/{hid}", device)
+        self._link(f"sys/class/hidraw/{name}", hidraw)
+        self._link(f"sys/dev/char/{devt}", hidraw)
         # what systemd's fido_id finds out
         self._write(
             f"run/udev/data/c{devt}",
