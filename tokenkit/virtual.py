@@ -27,6 +27,7 @@ from firmware_sim.fido.metadata import metadata_blob
 from firmware_sim.identity import Identity, new_serial_number, read_identity, without_identity
 from firmware_sim.link.faults.plan import FaultPlan, FaultPlanError, load_plan, parse_plan
 from firmware_sim.link.faults.wire import Faults
+from firmware_sim.link.hid_report import REPORT_DESCRIPTOR
 from firmware_sim.otp.batch_file import read_batch, ship_batch
 from firmware_sim.otp.battery import Battery
 from firmware_sim.otp.display import Display
@@ -34,7 +35,7 @@ from firmware_sim.otp.factory import Batch, Factory
 from firmware_sim.otp.private_file import write_private_files
 from firmware_sim.otp.seed_file import write_csv, write_pskc
 from firmware_sim.otp.token import EmptyBatteryError, HardwareToken, TokenKind, TokenSpec
-from firmware_sim.port import PORTS, PortError, make_port
+from firmware_sim.port import PORTS, PortError, make_port, packet_port
 from firmware_sim.port.in_process import InProcessConnection, hid_descriptor
 from firmware_sim.profiles import Profile, load_profile, profile_names
 from firmware_sim.security_key import SecurityKey, UnpluggedError
@@ -69,6 +70,7 @@ if TYPE_CHECKING:  # asyncio is for those who serve
 
 __all__ = [
     "PORTS",
+    "REPORT_DESCRIPTOR",
     "START_S",
     "Batch",
     "Battery",
@@ -124,6 +126,7 @@ __all__ = [
     "make_port",
     "metadata_blob",
     "never_touch",
+    "packet_port",
     "parse_plan",
     "place",
     "plugged",

@@ -1,6 +1,7 @@
 """Where a link meets the world, by name: ``uhid``, ``unix:/run/my.key``."""
 
 import difflib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware_sim.port.error import PortError
@@ -8,26 +9,50 @@ from firmware_sim.port.error import PortError
 if TYPE_CHECKING:
     from firmware_sim.port.wire import Port
 
-__all__ = ["PORTS", "PortError", "make_port"]
+__all__ = ["PORTS", "PortError", "make_port", "packet_port"]
 
-# name: what may follow it after a colon, and what it is
+# name: what follows it after a colon, in brackets where it may be left out, and what it is
 PORTS = {
-    "uhid": ("", "the Linux kernel by /dev/uhid: the key is a /dev/hidrawN"),
+    "uhid": ("", "the Linux kernel, by /dev/uhid: each key is a /dev/hidrawN"),
+    "unix": ("PATH", "a Unix socket: raw reports of 64 bytes"),
+    "tcp": ("[HOST:]PORT", "a TCP port, of this computer unless HOST says more: raw reports"),
 }
 
 
 def make_port(text: str) -> "Port":
     """The port that ``text`` names, not yet open; PortError if there is no such."""
     # imported where used: asyncio and sockets are for those who serve
-    name, colon, _ = text.partition(":")
+    name, _, rest = text.partition(":")
     if name not in PORTS:
         close = difflib.get_close_matches(name, PORTS, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(PORTS)}"
         raise PortError(f"no port {text!r}: {hint}")
-    if colon and not PORTS[name][0]:
+    form = PORTS[name][0]
+    if rest and not form:
         raise PortError(f"port {text!r}: nothing may follow {name}")
+    if not rest and form and not form.startswith("[:"):
+        raise PortError(f"port {text!r}: write {name}:{form}")
+    try:
+        return _make(name, text)
+    except ValueError as error:
+        raise PortError(f"port {text!r}: {error}") from None
+
+
+def _make(name: str, text: str) -> "Port":
     if name == "uhid":
         from firmware_sim.port.uhid import UhidPort
 
         return UhidPort()
-    raise AssertionError(name)
+    from firmware_sim.port.socket_port import SocketPort
+
+    return SocketPort(text)
+
+
+def packet_port(path: Path) -> "Port":
+    """A Unix socket at ``path`` each of whose packets is a read or write of a hidraw file."""
+    import socket
+
+    from firmware_sim.port.socket_address import UnixAddress
+    from firmware_sim.port.socket_port import SocketPort
+
+    return SocketPort(UnixAddress(path, socket.SOCK_SEQPACKET))

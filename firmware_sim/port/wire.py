@@ -24,8 +24,10 @@ class Plug(Protocol):
 
     where: str
     """What a host opens, such as ``/dev/hidraw3``."""
-    counts: Counter[str]
-    """Reports, messages or APDUs by direction, ``in`` from the host and ``out`` to it."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Reports or APDUs by direction, ``in`` from the host and ``out`` to it."""
 
     def poke(self) -> None:
         """Look at the key at once: somebody touched it, or pressed it."""

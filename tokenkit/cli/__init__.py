@@ -15,6 +15,7 @@ COMMANDS = {
     "doctor": ("tokenkit.cli.doctor", "Check what this computer lacks, and say the mend."),
     "keys": ("tokenkit.cli.keys", "Find, inspect and test security keys, real or virtual."),
     "otp": ("tokenkit.cli.otp", "Make and read hardware TOTP/HOTP tokens."),
+    "preload": ("tokenkit.cli.preload", "Run a command that sees virtual keys at /dev/hidraw*."),
     "run": ("tokenkit.cli.run", "Run scenarios against devices and the verifier."),
     "completion": ("tokenkit.cli.completion", "Print shell completion for bash, zsh or fish."),
 }

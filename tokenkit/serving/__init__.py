@@ -8,6 +8,7 @@ from tokenkit.serving.control_client import (
     find_control_file,
     own_control_file,
 )
+from tokenkit.serving.run import serve_keys
 from tokenkit.serving.served_key import ServedKey
 from tokenkit.serving.server import ServeError, Server
 
@@ -22,5 +23,6 @@ __all__ = [
     "find_control_file",
     "own_control_file",
     "run_command",
+    "serve_keys",
     "until_told",
 ]

@@ -6,6 +6,7 @@ import stat
 import tempfile
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def control_folder() -> Path:
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
         raise ControlError(f"{folder}: it is not yours alone: remove it, or set XDG_RUNTIME_DIR")
     return folder
+
+
+def remove_control_folder() -> None:
+    """Remove it if no program serves keys any more."""
+    with suppress(OSError):  # it holds another's file
+        control_folder().rmdir()
 
 
 def own_control_file() -> Path:

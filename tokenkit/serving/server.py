@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from tokenkit import virtual
 from tokenkit.errors import TokenkitError
@@ -9,22 +10,25 @@ from tokenkit.keys.discovery import virtual_key
 from tokenkit.keys.selector import Selector
 from tokenkit.serving.served_key import ServedKey
 
+if TYPE_CHECKING:
+    from tokenkit.virtual import Port
+
 
 class ServeError(TokenkitError):
     """Keys that cannot be served as asked."""
 
 
 class Server:
-    """The keys that ``selectors`` mean, at one port; an async context manager.
+    """The keys that ``selectors`` mean, at one port, or its name; an async context manager.
 
     On entering all are plugged in, or none; on leaving they are pulled out and their files are
     free. ServeError if the port cannot be had, the errors of ``open_key`` for a wrong selector.
     """
 
-    def __init__(self, selectors: Sequence[Selector], port: str) -> None:
+    def __init__(self, selectors: Sequence[Selector], port: "str | Port") -> None:
         self._selectors = selectors
         try:
-            self._port = virtual.make_port(port)
+            self._port = virtual.make_port(port) if isinstance(port, str) else port
         except virtual.PortError as error:
             raise ServeError(str(error)) from None
         self.keys: list[ServedKey] = []

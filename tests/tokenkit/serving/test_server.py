@@ -73,7 +73,7 @@ def test_a_commands_status() -> None:
 
 
 def test_a_command_that_cannot_run(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="command not found") as error:
+    with pytest.raises(CommandError, match="there is no such command") as error:
         run("no-such-command-here")
     assert error.value.status == 127
     with pytest.raises(CommandError, match="Permission denied") as error:
