@@ -43,7 +43,9 @@ class UsbIpPort:
     async def open(self) -> None:
         """Listen; from then on ``port`` is the one that was taken."""
         try:
-            self._server = await asyncio.start_server(self._client, self.host, self.port)
+            server = await asyncio.start_server(
+                self._client, self.host, self.port, start_serving=False
+            )
         except (OSError, OverflowError) as error:
             mend = "choose another port, or an address of this computer"
             if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
@@ -52,7 +54,9 @@ class UsbIpPort:
             raise OSError(
                 f"cannot serve USB/IP at {self.host}, port {self.port}: {why}: {mend}"
             ) from error
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = server
+        await server.start_serving()
+        self.port = server.sockets[0].getsockname()[1]
 
     async def plug(self, key: SecurityKey, tap: Tap | None = None) -> "_Plug":
         """Export ``key`` under the lowest bus id that is free."""
@@ -72,20 +76,20 @@ class UsbIpPort:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
+            self._server = None
         for plug in list(self._plugs.values()):
             await plug.pull()
-        clients = list(self._clients)
         for writer in self._clients.values():
             writer.transport.abort()
-        await asyncio.gather(*clients)
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        await asyncio.gather(*self._clients)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, whatever it sends: what is wrong ends it, and nothing else."""
         task = asyncio.current_task()
         assert task is not None
+        if self._server is None:  # closed since it was accepted
+            writer.transport.abort()
+            return
         self._clients[task] = writer
         address = writer.get_extra_info("peername") or ("gone already",)
         name = "USB/IP client " + ":".join(str(each) for each in address[:2])
