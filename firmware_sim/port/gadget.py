@@ -64,8 +64,8 @@ class GadgetPort:
         free = [name for name in self._names() if name not in bound]
         if not free:
             raise OSError(
-                f"each USB device controller takes one key, and {', '.join(self._names())} has a "
-                f"gadget already: unplug a key, or remove the gadget in {self._configfs}"
+                f"no USB device controller is free ({', '.join(self._names())}), and one takes one "
+                f"key: unplug a key, or remove the other gadget in {self._configfs}"
             )
         plug = _Plug(self._configfs, free[0], self._nodes, key, tap, self._plugs.remove)
         self._plugs.append(plug)

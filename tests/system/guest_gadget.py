@@ -58,7 +58,7 @@ def plug_in_and_use(loop: Loop, port: GadgetPort) -> dict[str, Any]:
     }
     assert facts["yubikey-5.7"]["keepalives"] > 0, "nobody was asked to touch it"
     no_more = refused(loop, port)
-    assert "takes one key" in no_more, no_more
+    assert "one takes one key" in no_more, no_more
 
     loop.run(plug.pull())
     vanished(first)

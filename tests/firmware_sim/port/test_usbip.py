@@ -476,6 +476,18 @@ def test_too_many_transfers_that_wait(server, caplog):
         assert "1024 transfers that wait already" in caplog.text
 
 
+def test_a_client_that_does_not_read_is_in_nobody_s_way(server):
+    plug = server.plug()
+    setup = bytes.fromhex("8006000100001200")
+    with server.attach() as client:
+        for _ in range(5000):
+            client.submit(0, to_host=True, length=18, setup=setup)
+        assert server.listed()
+        server.run(plug.pull())
+        with pytest.raises((EOFError, ConnectionError)):
+            client.receive(5001 * (48 + 18))
+
+
 def test_a_transfer_twice(server, caplog):
     server.plug()
     with server.attach() as client:
@@ -490,6 +502,7 @@ def test_closed_it_is_gone_for_all(server):
     key = make_key()
     server.plug(key)
     with server.attach() as client, server.connect() as idle:
+        assert server.listed()  # so the idle client has been accepted
         server.run(server.port.close())
         assert client.ended()
         assert idle.ended()
