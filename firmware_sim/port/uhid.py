@@ -8,8 +8,8 @@ from pathlib import Path
 
 from firmware_sim.link import uhid
 from firmware_sim.link.hid_report import REPORT_DESCRIPTOR
+from firmware_sim.link.usb import UsbIdentity
 from firmware_sim.port.wire import HidWire, PortError, Tap, log
-from firmware_sim.profile import Profile
 from firmware_sim.security_key import SecurityKey
 
 _NODE = Path("/dev/uhid")
@@ -141,18 +141,12 @@ class UhidPlug:
 
 def _identity(key: SecurityKey, phys: str) -> uhid.HidIdentity:
     """As the kernel would name the key, were it on USB."""
-    profile = key.profile
+    usb = UsbIdentity.of(key.profile, key.serial_number)
     return uhid.HidIdentity(
-        name=f"{profile.manufacturer} {profile.product_name}",
+        name=f"{usb.manufacturer} {usb.product_name}",
         phys=phys,
-        uniq=key.serial_number if profile.usb_serial_number else "",
-        vendor_id=profile.vendor_id,
-        product_id=profile.product_id,
-        version=_bcd(profile),
+        uniq=usb.serial_number,
+        vendor_id=usb.vendor_id,
+        product_id=usb.product_id,
+        version=usb.version,
     )
-
-
-def _bcd(profile: Profile) -> int:
-    """bcdDevice: major version, and minor in binary-coded decimal."""
-    major, minor, _ = profile.device_version
-    return (major & 0xFF) << 8 | (minor % 100 // 10) << 4 | minor % 10
