@@ -12,8 +12,8 @@ from firmware_sim.link.ctaphid import CtapHidError, Error, Handler
 from firmware_sim.profile import Profile
 from firmware_sim.world.entropy import Entropy
 
-# capability bits of a YubiKey's applications that a FIDO interface can have
-_YUBICO_U2F, _YUBICO_FIDO2 = 0x002, 0x200
+# capability bits of a YubiKey's applications
+_YUBICO_U2F, _YUBICO_OATH, _YUBICO_FIDO2 = 0x002, 0x020, 0x200
 _USB_A_KEYCHAIN = 0x01
 _PACKET_OF_RANDOMNESS = 57
 
@@ -24,7 +24,7 @@ def vendor_commands(profile: Profile, serial_number: str, entropy: Entropy) -> d
     return {number: make(profile, serial_number, entropy) for number, make in chosen}
 
 
-def _yubico_read_config(profile: Profile, serial_number: str, entropy: Entropy) -> Handler:
+def yubico_device_information(profile: Profile, serial_number: str) -> bytes:
     """Page 0 of the device information: its length, then tag, length, value.
 
     The serial number is the number that ``serial_number`` ends with, left out if it has none or
@@ -33,6 +33,8 @@ def _yubico_read_config(profile: Profile, serial_number: str, entropy: Entropy) 
     capabilities = _YUBICO_U2F if profile.speaks("U2F_V2") else 0
     if profile.versions != ("U2F_V2",):
         capabilities |= _YUBICO_FIDO2
+    if "oath" in profile.card_applications:
+        capabilities |= _YUBICO_OATH
     supported = capabilities.to_bytes(2, "big")
     members = {0x01: supported, 0x03: supported}
     digits = re.search(r"[0-9]+$", serial_number)
@@ -46,7 +48,14 @@ def _yubico_read_config(profile: Profile, serial_number: str, entropy: Entropy) 
         0x08: b"\x00",  # device flags
         0x0A: b"\x00",  # no lock code
     }
+    if profile.card_applications and "nfc" in profile.transports:
+        members |= {0x0D: supported, 0x0E: supported}
     page = b"".join(bytes((tag, len(value))) + value for tag, value in members.items())
+    return bytes((len(page),)) + page
+
+
+def _yubico_read_config(profile: Profile, serial_number: str, entropy: Entropy) -> Handler:
+    page = yubico_device_information(profile, serial_number)
 
     def answer(data: bytes) -> bytes:
         """For a page number, or nothing as before there were pages."""
@@ -54,7 +63,7 @@ def _yubico_read_config(profile: Profile, serial_number: str, entropy: Entropy) 
             raise CtapHidError(Error.INVALID_LEN)
         if data not in (b"", b"\x00"):
             raise CtapHidError(Error.INVALID_PAR)
-        return bytes((len(page),)) + page
+        return page
 
     return answer
 
