@@ -14,7 +14,6 @@ from firmware_sim.world.entropy import Entropy
 
 # capability bits of a YubiKey's applications
 _YUBICO_U2F, _YUBICO_OATH, _YUBICO_FIDO2 = 0x002, 0x020, 0x200
-_USB_A_KEYCHAIN = 0x01
 _PACKET_OF_RANDOMNESS = 57
 
 
@@ -41,7 +40,7 @@ def yubico_device_information(profile: Profile, serial_number: str) -> bytes:
     if digits and (serial := int(digits[0])) < 1 << 32:
         members[0x02] = serial.to_bytes(4, "big")
     members |= {
-        0x04: bytes((_USB_A_KEYCHAIN,)),
+        0x04: bytes((profile.yubico_form_factor,)),
         0x05: bytes(profile.device_version),
         0x06: bytes(2),  # auto-eject timeout
         0x07: b"\x0f",  # challenge-response timeout

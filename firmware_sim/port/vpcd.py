@@ -21,7 +21,7 @@ from firmware_sim.world.flash import FlashError, PowerCutError
 log = logging.getLogger(__name__)
 
 HOST, FIRST_PORT, SLOTS = "127.0.0.1", 35963, 2  # as vsmartcard is built and configured
-_PATIENCE_S = 5.0  # pcscd looks for cards twice a second
+_PATIENCE_S = 5.0  # pcscd looks for cards every 0.4 s
 _RETRY_S = 0.5
 _MAX_MESSAGE = 0xFFFF
 # Linux; elsewhere the driver's second write waits for a delayed acknowledgement
@@ -88,12 +88,14 @@ class VpcdPlug(asyncio.Protocol):
         self._atr = answer_to_reset(key.profile)
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
-        self._noticed = asyncio.Event()  # the driver has begun to talk
+        self._heard: list[int] = []  # first bytes of messages, until pcscd has the card
+        self._there = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._silence: asyncio.TimerHandle | None = None
         self._back: asyncio.Task[None] | None = None
 
     async def connect(self) -> bool:
-        """Whether the driver takes notice; a connection that it leaves waiting is closed again.
+        """Wait until hosts see the card; False if the driver lets it wait, which has another.
 
         OSError if nobody listens.
         """
@@ -106,11 +108,12 @@ class VpcdPlug(asyncio.Protocol):
                 " after apt-get install pcscd vsmartcard-vpcd"
             ) from None
         try:
-            await asyncio.wait_for(self._noticed.wait(), _PATIENCE_S)
+            await asyncio.wait_for(self._there.wait(), _PATIENCE_S)
         except TimeoutError:
-            self.pulled = True
-            self._hang_up()
-            return False
+            if not self._heard:
+                self.pulled = True
+                self._hang_up()
+                return False
         return True
 
     def poke(self) -> None:
@@ -138,6 +141,7 @@ class VpcdPlug(asyncio.Protocol):
             log.info("%s: back on %s", self._name, self.where)
 
     def _hang_up(self) -> None:
+        self._hear()
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
@@ -160,11 +164,13 @@ class VpcdPlug(asyncio.Protocol):
                 return
             message = bytes(self._buffer[2:end])
             del self._buffer[:end]
-            self._noticed.set()
+            if not self._there.is_set():
+                self._watch(message)
             self._receive(message)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
+        self._hear()
         self._stop_timer()
         self._key.power_off()
         if self.pulled:
@@ -174,7 +180,19 @@ class VpcdPlug(asyncio.Protocol):
 
     # -- messages --------------------------------------------------------------------------------
 
+    def _watch(self, message: bytes) -> None:
+        """pcscd powers a new card up, reads its ATR, tells its hosts, and asks anew."""
+        self._heard.append(message[0] if message else -1)
+        if Control.ON in self._heard[:-2]:
+            self._there.set()
+
+    def _hear(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+
     def _receive(self, message: bytes) -> None:
+        self._hear()
         if not message:
             log.warning("%s: ignored an empty message", self._name)
         elif len(message) > 1 or message[0] not in Control.__members__.values():
@@ -194,6 +212,14 @@ class VpcdPlug(asyncio.Protocol):
             except (FlashError, PowerCutError) as error:
                 log.error("%s: it does not start: %s", self._name, error)
                 self._lost()
+                return
+        # a command of one byte looks like a switch, and pcscd would wait for its answer for ever
+        loop = asyncio.get_running_loop()
+        self._silence = loop.call_later(_PATIENCE_S, self._unanswered, control)
+
+    def _unanswered(self, control: Control) -> None:
+        log.warning("%s: nothing after %s: off the reader, and on again", self._name, control.name)
+        self._hang_up()
 
     def _command(self, command: bytes) -> None:
         if not self._key.powered:

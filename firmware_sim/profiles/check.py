@@ -88,6 +88,7 @@ def _limits(profile: Profile) -> Iterator[str]:
         "attestation_formats": "packed" in profile.attestation_formats
         and (profile.attestation == "basic" or len(profile.attestation_formats) == 1),
         "transports_for_reset": set(profile.transports_for_reset) <= set(profile.transports),
+        "yubico_form_factor": 0 <= profile.yubico_form_factor <= 0xFF,
         "touch_timeout_s": profile.touch_timeout_s > 0,
         "uv_modality": (profile.uv_modality > 0) is fingerprints,
         "uv_retries": (1 <= profile.uv_retries <= 25) is fingerprints,
