@@ -67,6 +67,11 @@ class SecurityKey:
         return self._authenticator is not None
 
     @property
+    def on_reader(self) -> bool:
+        """Whether it has power, and from a card reader."""
+        return self._card is not None
+
+    @property
     def link(self) -> CtapHid:
         """The HID interface; :class:`UnpluggedError` without power over USB."""
         if self._link is None:
@@ -139,7 +144,7 @@ class SecurityKey:
 
     def power_cycle(self) -> None:
         """Take the power away and give it again, in the same way."""
-        as_card = self._card is not None
+        as_card = self.on_reader
         self.power_off()
         self.power_on(as_card=as_card)
 

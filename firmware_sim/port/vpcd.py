@@ -49,6 +49,8 @@ class VpcdPort:
 
     async def plug(self, key: SecurityKey, tap: Tap | None = None) -> Plug:
         """Lay ``key`` on the first free reader; OSError if there is none, or it is no card."""
+        if any(plug.holds(key) for plug in self._plugs.values()):
+            raise OSError("it lies on a reader already")
         try:
             key.power_on(as_card=True)
         except ValueError as error:
@@ -116,6 +118,10 @@ class VpcdPlug(asyncio.Protocol):
                 return False
         return True
 
+    def holds(self, key: SecurityKey) -> bool:
+        """Whether it is ``key`` that lies here, and not taken off."""
+        return not self.pulled and self._key is key
+
     def poke(self) -> None:
         self._step(SecurityKey.poll)
 
@@ -125,7 +131,11 @@ class VpcdPlug(asyncio.Protocol):
             self._back.cancel()
         self._stop_timer()
         self._hang_up()
-        self._key.power_off()
+        self._power_off()
+
+    def _power_off(self) -> None:
+        if self._key.on_reader:  # and not by now plugged in elsewhere
+            self._key.power_off()
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
@@ -172,7 +182,7 @@ class VpcdPlug(asyncio.Protocol):
         self._transport = None
         self._hear()
         self._stop_timer()
-        self._key.power_off()
+        self._power_off()
         if self.pulled:
             return
         log.warning("%s: vpcd closed the connection, waiting for it", self._name)
@@ -193,7 +203,10 @@ class VpcdPlug(asyncio.Protocol):
 
     def _receive(self, message: bytes) -> None:
         self._hear()
-        if not message:
+        if self._key.powered and not self._key.on_reader:
+            log.warning("%s: was plugged in elsewhere", self._name)
+            self._lost()
+        elif not message:
             log.warning("%s: ignored an empty message", self._name)
         elif len(message) > 1 or message[0] not in Control.__members__.values():
             self._command(message)
@@ -237,10 +250,13 @@ class VpcdPlug(asyncio.Protocol):
             return
         try:
             what(self._key)
+            self._flush()
+            self._schedule()
         except UnpluggedError:
             log.warning("%s: its power was cut", self._name)
             self._lost()
-            return
+
+    def _flush(self) -> None:
         responses = self._key.card.responses
         while responses:
             response = responses.popleft()
@@ -248,7 +264,6 @@ class VpcdPlug(asyncio.Protocol):
             if self._tap is not None:
                 self._tap(False, response)
             self._send(response)
-        self._schedule()
 
     def _lost(self) -> None:
         """Off the reader, without power, and not to come back."""

@@ -6,6 +6,7 @@ ours: so any number of test processes have one each, and the machine's own is le
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -14,8 +15,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-
-import pytest
 
 from firmware_sim.port.vpcd import VpcdPort
 from firmware_sim.profiles import load_profile
@@ -30,14 +29,25 @@ _START = 'mkdir -p /run/pcscd && mount --bind "$1" /run/pcscd && exec "$2" --for
 _WAIT_S = 30
 
 
+class UnavailableError(Exception):
+    """Says what is missing on this machine, and how to get it."""
+
+
 class Pcscd:
     """``folder`` is for its socket and configuration; clients need ``environment``."""
 
     def __init__(self, folder):
         if not Path(DAEMON).exists() or not Path(DRIVER).exists():
-            pytest.skip("pcscd or vpcd is not installed: apt-get install pcscd vsmartcard-vpcd")
+            raise UnavailableError(
+                "pcscd or vpcd is not installed: apt-get install pcscd vsmartcard-vpcd"
+            )
+        if importlib.util.find_spec("smartcard") is None:
+            raise UnavailableError(
+                "pyscard is not installed: pip install 'tokenkit[pcsc]',"
+                " which needs apt-get install gcc swig libpcsclite-dev"
+            )
         if shutil.which("unshare") is None:
-            pytest.skip("unshare is not installed: apt-get install util-linux")
+            raise UnavailableError("unshare is not installed: apt-get install util-linux")
         self._run, self._configuration = folder / "run", folder / "reader.conf.d"
         self._run.mkdir()
         self._configuration.mkdir()
@@ -70,7 +80,9 @@ class Pcscd:
                 self._process.wait(0.1)
                 break
         self.stop()
-        pytest.skip(f"pcscd does not start in a namespace of its own: {self._log.read_text()!r}")
+        raise UnavailableError(
+            f"pcscd does not start in a namespace of its own: {self._log.read_text()!r}"
+        )
 
     def stop(self):
         self._process.terminate()

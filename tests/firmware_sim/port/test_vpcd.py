@@ -372,6 +372,35 @@ def test_a_reader_with_a_card_of_another_program(monkeypatch):
     run(scene)
 
 
+def test_a_key_lies_on_one_reader():
+    async def scene(driver, port):
+        key = new_key()
+        await lay_on(driver, port, key)
+        with pytest.raises(OSError, match="it lies on a reader already"):
+            await port.plug(key)
+        assert await driver.ask(SELECT_FIDO) == b"U2F_V2\x90\x00"
+
+    run(scene, slots=2)
+
+
+@pytest.mark.parametrize("message", [None, ATR, ON, SELECT_FIDO])
+def test_plugged_in_elsewhere_it_is_off_the_reader(message):
+    async def scene(driver, port):
+        key = new_key()
+        plug = await lay_on(driver, port, key)
+        key.power_on()
+        if message is None:
+            plug.poke()
+        else:
+            driver.tell(message)
+        await driver.gone()
+        assert driver.cards.empty()
+        await plug.pull()
+        assert key.link
+
+    run(scene)
+
+
 def test_nobody_listens():
     async def scene(driver, port):
         await driver.close()
