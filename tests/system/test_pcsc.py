@@ -338,6 +338,15 @@ def test_ykman_oath(rig, ykman):
     assert ykman("oath", "accounts", "list") == ""
 
 
+def test_ykman_oath_on_a_key_that_is_no_yubikey(rig, ykman):
+    rig.lay_on("reference")
+    ykman("oath", "accounts", "add", "--force", "bob", SECRET)
+    code = ykman("oath", "accounts", "code", "--single", "bob").strip()
+    assert pyotp.TOTP(SECRET).verify(code, valid_window=1)
+    ykman("oath", "accounts", "rename", "--force", "bob", "alice")
+    assert ykman("oath", "accounts", "list").strip() == "alice"
+
+
 def test_ykman_oath_password(rig, ykman, tmp_path):
     """Set, asked for, remembered in the keyring, wrong, removed; and all of it kept in a file."""
     flash = SqliteFlash(tmp_path / "key.state")
@@ -415,7 +424,7 @@ def test_tokenkit_keys(rig):
     run("pin", "set", "auto", *guard, environment={"TOKENKIT_NEW_PIN": "123456"})
     run("pin", "verify", "auto", **pin)
     rig.python(CEREMONY.replace("EXTENDED", "False"))
-    assert "example.com" in run("creds", "list", "auto", **pin)
+    assert "example.com" in run("creds", "list", "--json", "auto", **pin)
     run("config", "min-pin-length", "6", "auto", *guard, **pin)
     assert "6" in run("config", "show", "auto")
     refused = run("info", "pcsc:Virtual PCD 00 01", check=False)
