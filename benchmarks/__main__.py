@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.measure import Row
 
-SECTIONS = ("security_key", "capacity", "chromium", "totp", "scenario", "start_up")
+SECTIONS = ("security_key", "capacity", "pcsc", "chromium", "totp", "scenario", "start_up")
 
 
 def main() -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from firmware_sim.world.entropy import Entropy
 from firmware_sim.world.flash import Flash
 
-# authenticatorReset leaves alone what begins with this
 PREFIX = "device/"
+# authenticatorReset leaves alone what begins so: who the key is, and its other applications
+_LEFT_ALONE = (PREFIX, "oath/")
 _PROFILE = PREFIX + "profile"
 _SERIAL_NUMBER = PREFIX + "serial-number"
 
@@ -38,8 +39,8 @@ def without_identity(flash: Flash) -> dict[str, bytes]:
 
 
 def erasure(flash: Flash) -> dict[str, bytes | None]:
-    """The flash change by which all but the identity goes."""
-    return dict.fromkeys(without_identity(flash))
+    """The flash change by which all that is the authenticator's goes."""
+    return {key: None for key, _ in flash.items() if not key.startswith(_LEFT_ALONE)}
 
 
 def new_serial_number(entropy: Entropy) -> str:

@@ -13,6 +13,10 @@ class Profile:
     answers (major, minor, build). ``usb_serial_number`` is whether USB tells the serial number,
     ``vendor_commands`` are names in :mod:`firmware_sim.vendor_commands`.
 
+    NFC and CCID: ``card_applications`` are names in :mod:`firmware_sim.card.applications`, what
+    the key has as a smart card; without any it is none. ``yubico_form_factor`` is what a YubiKey
+    says of its shape: the plug, by yubikit's number, and 0x40 for a Security Key.
+
     CTAP: ``versions``, ``options`` (identifiers, which decide the commands there are) and
     ``extensions`` in the order of getInfo, ``algorithms`` (COSE numbers) and
     ``pin_uv_protocols`` in order of preference; ``extra_options`` and ``extra_versions`` are sent,
@@ -86,6 +90,8 @@ class Profile:
     ctaphid_lock: bool = False
     vendor_commands: tuple[str, ...] = ()
     usb_serial_number: bool = False
+    card_applications: tuple[str, ...] = ()
+    yubico_form_factor: int = 0x01
 
     @cached_property
     def has_tokens(self) -> bool:

@@ -12,9 +12,8 @@ from firmware_sim.link.ctaphid import CtapHidError, Error, Handler
 from firmware_sim.profile import Profile
 from firmware_sim.world.entropy import Entropy
 
-# capability bits of a YubiKey's applications that a FIDO interface can have
-_YUBICO_U2F, _YUBICO_FIDO2 = 0x002, 0x200
-_USB_A_KEYCHAIN = 0x01
+# capability bits of a YubiKey's applications
+_YUBICO_U2F, _YUBICO_OATH, _YUBICO_FIDO2 = 0x002, 0x020, 0x200
 _PACKET_OF_RANDOMNESS = 57
 
 
@@ -24,7 +23,7 @@ def vendor_commands(profile: Profile, serial_number: str, entropy: Entropy) -> d
     return {number: make(profile, serial_number, entropy) for number, make in chosen}
 
 
-def _yubico_read_config(profile: Profile, serial_number: str, entropy: Entropy) -> Handler:
+def yubico_device_information(profile: Profile, serial_number: str) -> bytes:
     """Page 0 of the device information: its length, then tag, length, value.
 
     The serial number is the number that ``serial_number`` ends with, left out if it has none or
@@ -33,20 +32,29 @@ def _yubico_read_config(profile: Profile, serial_number: str, entropy: Entropy) 
     capabilities = _YUBICO_U2F if profile.speaks("U2F_V2") else 0
     if profile.versions != ("U2F_V2",):
         capabilities |= _YUBICO_FIDO2
+    if "oath" in profile.card_applications:
+        capabilities |= _YUBICO_OATH
     supported = capabilities.to_bytes(2, "big")
     members = {0x01: supported, 0x03: supported}
     digits = re.search(r"[0-9]+$", serial_number)
     if digits and (serial := int(digits[0])) < 1 << 32:
         members[0x02] = serial.to_bytes(4, "big")
     members |= {
-        0x04: bytes((_USB_A_KEYCHAIN,)),
+        0x04: bytes((profile.yubico_form_factor,)),
         0x05: bytes(profile.device_version),
         0x06: bytes(2),  # auto-eject timeout
         0x07: b"\x0f",  # challenge-response timeout
         0x08: b"\x00",  # device flags
         0x0A: b"\x00",  # no lock code
     }
+    if profile.card_applications and "nfc" in profile.transports:
+        members |= {0x0D: supported, 0x0E: supported}
     page = b"".join(bytes((tag, len(value))) + value for tag, value in members.items())
+    return bytes((len(page),)) + page
+
+
+def _yubico_read_config(profile: Profile, serial_number: str, entropy: Entropy) -> Handler:
+    page = yubico_device_information(profile, serial_number)
 
     def answer(data: bytes) -> bytes:
         """For a page number, or nothing as before there were pages."""
@@ -54,7 +62,7 @@ def _yubico_read_config(profile: Profile, serial_number: str, entropy: Entropy) 
             raise CtapHidError(Error.INVALID_LEN)
         if data not in (b"", b"\x00"):
             raise CtapHidError(Error.INVALID_PAR)
-        return bytes((len(page),)) + page
+        return page
 
     return answer
 

@@ -1,45 +1,21 @@
 """CTAP1, which is U2F 1.2: raw messages over ISO 7816 APDUs (CTAP 2.1 §11.1, U2F raw messages)."""
 
+import logging
 import math
-from dataclasses import dataclass
-from enum import IntEnum
 
+from firmware_sim.card.apdu import Apdu, StatusWord, StatusWordError, parse_apdu
 from firmware_sim.fido.algorithms import Es256Key
 from firmware_sim.fido.authenticator import Authenticator, AwaitedTouch
 from firmware_sim.fido.credential import Credential
 from firmware_sim.fido.extensions import cred_protect
 from firmware_sim.world.flash import FlashError
 
+log = logging.getLogger(__name__)
+
 VERSION = "U2F_V2"
 _REGISTER, _AUTHENTICATE, _GET_VERSION = 0x01, 0x02, 0x03
 _CHECK_ONLY, _ENFORCE_PRESENCE, _DO_NOT_ENFORCE = 0x07, 0x03, 0x08
 _HASH = 32
-
-
-class StatusWord(IntEnum):
-    """Last two bytes of every answer."""
-
-    NO_ERROR = 0x9000
-    WRONG_LENGTH = 0x6700
-    CONDITIONS_NOT_SATISFIED = 0x6985
-    COMMAND_NOT_ALLOWED = 0x6986
-    WRONG_DATA = 0x6A80
-    INS_NOT_SUPPORTED = 0x6D00
-    CLA_NOT_SUPPORTED = 0x6E00
-    NO_PRECISE_DIAGNOSIS = 0x6F00
-
-
-class _StatusWordError(Exception):
-    def __init__(self, status: StatusWord) -> None:
-        super().__init__(status.name)
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class _Apdu:
-    ins: int
-    p1: int
-    data: bytes
 
 
 class U2f:
@@ -60,28 +36,32 @@ class U2f:
 
     def answer(self, message: bytes) -> bytes:
         """The response APDU to a request APDU."""
-        self._authenticator.continuation.clear()
         try:
-            return self._run(_parse(message)) + StatusWord.NO_ERROR.to_bytes(2, "big")
-        except _StatusWordError as error:
+            return self.respond(parse_apdu(message)) + StatusWord.NO_ERROR.to_bytes(2, "big")
+        except StatusWordError as error:
             return error.status.to_bytes(2, "big")
-        except FlashError:
+        except FlashError as error:
+            log.error("%s", error)
             return StatusWord.NO_PRECISE_DIAGNOSIS.to_bytes(2, "big")
 
-    def _run(self, apdu: _Apdu) -> bytes:
+    def respond(self, apdu: Apdu) -> bytes:
+        """The data of the answer, all of it whatever length is expected; else StatusWordError."""
+        self._authenticator.continuation.clear()
+        if apdu.cla != 0:
+            raise StatusWordError(StatusWord.CLA_NOT_SUPPORTED)
         if apdu.ins == _GET_VERSION:
             if apdu.data:
-                raise _StatusWordError(StatusWord.WRONG_LENGTH)
+                raise StatusWordError(StatusWord.WRONG_LENGTH)
             return VERSION.encode()
         if apdu.ins not in (_REGISTER, _AUTHENTICATE):
-            raise _StatusWordError(StatusWord.INS_NOT_SUPPORTED)
+            raise StatusWordError(StatusWord.INS_NOT_SUPPORTED)
         if not self._authenticator.offers_u2f:
-            raise _StatusWordError(StatusWord.COMMAND_NOT_ALLOWED)
+            raise StatusWordError(StatusWord.COMMAND_NOT_ALLOWED)
         return self._register(apdu) if apdu.ins == _REGISTER else self._authenticate(apdu)
 
-    def _register(self, apdu: _Apdu) -> bytes:
+    def _register(self, apdu: Apdu) -> bytes:
         if len(apdu.data) != 2 * _HASH:
-            raise _StatusWordError(StatusWord.WRONG_LENGTH)
+            raise StatusWordError(StatusWord.WRONG_LENGTH)
         challenge, application = apdu.data[:_HASH], apdu.data[_HASH:]
         self._demand_presence("register", application)
         authenticator = self._authenticator
@@ -93,21 +73,21 @@ class U2f:
         certificate = attestation.batch[1]
         return b"\x05" + public + bytes((len(handle),)) + handle + certificate + signature
 
-    def _authenticate(self, apdu: _Apdu) -> bytes:
+    def _authenticate(self, apdu: Apdu) -> bytes:
         data = apdu.data
         if len(data) <= 2 * _HASH or len(data) != 2 * _HASH + 1 + data[2 * _HASH]:
-            raise _StatusWordError(StatusWord.WRONG_LENGTH)
+            raise StatusWordError(StatusWord.WRONG_LENGTH)
         challenge, application = data[:_HASH], data[_HASH : 2 * _HASH]
         credential = self._find(data[2 * _HASH + 1 :], application)
         if apdu.p1 == _CHECK_ONLY:  # what it would be, were there a touch
-            raise _StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
+            raise StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
         if apdu.p1 == _ENFORCE_PRESENCE:
             self._demand_presence("sign in", application)
             presence = b"\x01"
         elif apdu.p1 == _DO_NOT_ENFORCE:
             presence = b"\x00"
         else:
-            raise _StatusWordError(StatusWord.WRONG_DATA)
+            raise StatusWordError(StatusWord.WRONG_DATA)
         counter = self._authenticator.counter.next(credential.credential_id).to_bytes(4, "big")
         signature = credential.key.sign(application + presence + counter + challenge)
         return presence + counter + signature
@@ -120,7 +100,7 @@ class U2f:
             or found.key.algorithm != Es256Key.algorithm
             or cred_protect.is_hidden(found, verified=False, listed=True)
         ):
-            raise _StatusWordError(StatusWord.WRONG_DATA)
+            raise StatusWordError(StatusWord.WRONG_DATA)
         return found
 
     def _demand_presence(self, what: str, application: bytes) -> None:
@@ -139,29 +119,9 @@ class U2f:
             awaited = AwaitedTouch((what, application), touch, now_s)
             authenticator.awaited_touch = awaited
         if awaited.touch.true_s > now_s:
-            raise _StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
+            raise StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
         authenticator.forget_awaited_touch()
         press, always_uv = awaited.touch.press, authenticator.settings.always_uv
         known = not always_uv or authenticator.fingerprints.is_known(press)
         if awaited.touch.refused or not known:
-            raise _StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)
-
-
-def _parse(message: bytes) -> _Apdu:
-    """ISO 7816-4 section 5.1: no data, or short or extended length; an expected length is read
-    over."""
-    if len(message) < 4:
-        raise _StatusWordError(StatusWord.WRONG_LENGTH)
-    cla, ins, p1, _ = message[:4]
-    if cla != 0:
-        raise _StatusWordError(StatusWord.CLA_NOT_SUPPORTED)
-    body = message[4:]
-    if len(body) > 3 and body[0] == 0:
-        count, data, extra = int.from_bytes(body[1:3], "big"), body[3:], (0, 2)
-    elif len(body) > 1 and body[0] != 0:
-        count, data, extra = body[0], body[1:], (0, 1)
-    else:  # nothing but an expected length
-        return _Apdu(ins, p1, b"")
-    if len(data) - count not in extra:
-        raise _StatusWordError(StatusWord.WRONG_LENGTH)
-    return _Apdu(ins, p1, data[:count])
+            raise StatusWordError(StatusWord.CONDITIONS_NOT_SATISFIED)

@@ -2,7 +2,7 @@
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from firmware_sim.port.error import PortError
 
@@ -14,6 +14,9 @@ __all__ = ["PORTS", "PortError", "make_port", "packet_port"]
 # name: what follows it after a colon, in brackets where it may be left out, and what it is
 PORTS = {
     "uhid": ("", "the Linux kernel, by /dev/uhid: each key is a /dev/hidrawN"),
+    "usbip": ("[:[HOST:]PORT]", "a USB device for usbip attach, on this computer unless HOST"),
+    "gadget": ("", "this computer is the key, at its USB device port"),
+    "vpcd": ("[:PORT]", "a card on pcscd's virtual readers"),
     "unix": ("PATH", "a Unix socket: raw reports of 64 bytes"),
     "tcp": ("[HOST:]PORT", "a TCP port, of this computer unless HOST says more: raw reports"),
 }
@@ -33,19 +36,40 @@ def make_port(text: str) -> "Port":
     if not rest and form and not form.startswith("[:"):
         raise PortError(f"port {text!r}: write {name}:{form}")
     try:
-        return _make(name, text)
+        return _make(name, rest)
     except ValueError as error:
         raise PortError(f"port {text!r}: {error}") from None
 
 
-def _make(name: str, text: str) -> "Port":
+def _make(name: str, rest: str) -> "Port":
     if name == "uhid":
         from firmware_sim.port.uhid import UhidPort
 
         return UhidPort()
+    if name == "usbip":
+        from firmware_sim.port.usbip import UsbIpPort
+
+        host, _, number = rest.rpartition(":")
+        return UsbIpPort(**_address(host, number))
+    if name == "gadget":
+        from firmware_sim.port.gadget import GadgetPort
+
+        return GadgetPort()
+    if name == "vpcd":
+        from firmware_sim.port.vpcd import VpcdPort
+
+        return VpcdPort(**_address("", rest))
     from firmware_sim.port.socket_port import SocketPort
 
-    return SocketPort(text)
+    return SocketPort(f"{name}:{rest}")
+
+
+def _address(host: str, number: str) -> dict[str, Any]:
+    """Arguments ``host`` and ``port``, those that are there; ValueError for no port number."""
+    if number and not (number.isascii() and number.isdigit() and int(number) <= 0xFFFF):
+        raise ValueError(f"{number!r} is no port number")
+    named = {"host": host.removeprefix("[").removesuffix("]")} if host else {}
+    return {**named, "port": int(number)} if number else named
 
 
 def packet_port(path: Path) -> "Port":

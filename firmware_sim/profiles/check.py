@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from firmware_sim.card.applications import APPLICATIONS
 from firmware_sim.fido.algorithms import KNOWN
 from firmware_sim.fido.commands.get_info import MEMBERS
 from firmware_sim.fido.credential import max_id_length
@@ -87,6 +88,7 @@ def _limits(profile: Profile) -> Iterator[str]:
         "attestation_formats": "packed" in profile.attestation_formats
         and (profile.attestation == "basic" or len(profile.attestation_formats) == 1),
         "transports_for_reset": set(profile.transports_for_reset) <= set(profile.transports),
+        "yubico_form_factor": 0 <= profile.yubico_form_factor <= 0xFF,
         "touch_timeout_s": profile.touch_timeout_s > 0,
         "uv_modality": (profile.uv_modality > 0) is fingerprints,
         "uv_retries": (1 <= profile.uv_retries <= 25) is fingerprints,
@@ -120,6 +122,7 @@ def _names(profile: Profile) -> Iterator[str]:
         "pin_uv_protocols": {1, 2},
         "transports": INITIAL_USAGE_LIMIT_S.keys(),
         "vendor_commands": VENDOR_COMMANDS.keys(),
+        "card_applications": APPLICATIONS.keys(),
     }
     for key, names in known.items():
         given = getattr(profile, key)
@@ -175,6 +178,8 @@ def _needs(profile: Profile) -> Iterator[str]:
         yield "option ep needs attestation basic"
     if profile.enterprise_rp_ids and "ep" not in options:
         yield "enterprise_rp_ids need option ep"
+    if "fido" in profile.card_applications and "nfc" not in profile.transports:
+        yield "card_applications with fido need transport nfc"
 
 
 def _id_length(profile: Profile) -> Iterator[str]:

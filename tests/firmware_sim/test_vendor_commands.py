@@ -46,15 +46,15 @@ def test_none_without_a_word_in_the_profile(number):
 
 
 @pytest.mark.parametrize(
-    ("versions", "capabilities"),
+    ("versions", "applications", "capabilities"),
     [
-        (("U2F_V2", "FIDO_2_0"), "0202"),
-        (("FIDO_2_0",), "0200"),
-        (("U2F_V2",), "0002"),
+        (("U2F_V2", "FIDO_2_0"), (), "0202"),
+        (("FIDO_2_0",), ("fido",), "0200"),
+        (("U2F_V2",), ("oath", "fido"), "0022"),
     ],
 )
-def test_yubico_read_config(versions, capabilities):
-    device = plug_in("yubico-read-config", versions=versions)
+def test_yubico_read_config(versions, applications, capabilities):
+    device = plug_in("yubico-read-config", versions=versions, card_applications=applications)
     page = device.call(0x42, b"\0")
     assert device.call(0x42) == page
     assert {tag: value.hex() for tag, value in tlv(page).items()} == {
@@ -67,6 +67,7 @@ def test_yubico_read_config(versions, capabilities):
         0x07: "0f",
         0x08: "00",
         0x0A: "00",
+        **({0x0D: capabilities, 0x0E: capabilities} if applications else {}),
     }
     assert refused(device, 0x42, b"\1") == "INVALID_PARAMETER"
     assert refused(device, 0x42, b"\0\0") == "INVALID_LENGTH"

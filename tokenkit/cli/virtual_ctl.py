@@ -8,10 +8,12 @@ import click
 
 from tokenkit.cli.key_options import json_option
 from tokenkit.cli.output import console, echo, print_json, table
+from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
     from tokenkit.serving.control_client import ControlClient
 
+_PLAN = click.Path(exists=True, dir_okay=False, path_type=Path)
 _serial = click.option("--serial", metavar="N", help="Which key, where several are served.")
 
 
@@ -145,6 +147,29 @@ def snapshot(ctx: click.Context, file: Path, serial: str | None, overwrite: bool
     """
     answer = _order(ctx, serial, "snapshot", file=str(file.absolute()), overwrite=overwrite)
     echo(f"{file} holds {answer['serial_number']} as it is now")
+
+
+@ctl.command()
+@click.argument(
+    "plan", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@click.option("--clear", is_flag=True, help="Let nothing go wrong any more.")
+@_serial
+@click.pass_context
+def faults(ctx: click.Context, plan: Path | None, clear: bool, serial: str | None) -> None:
+    """Let things go wrong on a key's wire and in its flash, as the TOML file PLAN says.
+
+    It takes the place of the plan before, and counts anew.
+    """
+    if (plan is None) != clear:
+        raise click.UsageError("name a PLAN, or write --clear")
+    try:
+        text = None if plan is None else plan.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise TokenkitError(f"{plan}: it is not UTF-8") from None
+    answer = _order(ctx, serial, "faults", plan=text)
+    what = "nothing goes wrong any more" if plan is None else f"things go wrong as {plan} says"
+    echo(f"{answer['serial_number']}: {what}")
 
 
 @ctl.command()

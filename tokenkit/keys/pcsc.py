@@ -12,6 +12,7 @@ from tokenkit.keys.found import FoundKey, examine
 from tokenkit.keys.opened import OpenKey
 
 MISSING = "PC/SC readers are left out: pip install 'tokenkit[pcsc]'"
+_NO_SERVICE = "0x8010001D"  # SCARD_E_NO_SERVICE
 _NO_CARD = "has no FIDO card on it"
 
 
@@ -35,7 +36,8 @@ def find() -> tuple[list[FoundKey], str | None]:
     try:
         readers = _readers()
     except device_errors() as error:
-        return [], f"PC/SC readers are left out: {printable(str(error))}"
+        mend = "; is pcscd running?" if _NO_SERVICE in str(error) else ""
+        return [], f"PC/SC readers are left out: {printable(str(error))}{mend}"
     keys = []
     for reader in readers:
         name = printable(reader.name)
@@ -47,7 +49,10 @@ def find() -> tuple[list[FoundKey], str | None]:
 
 
 def open_reader(name: str) -> OpenKey:
-    """Open the card on the reader called ``name``, or the only one whose name contains it."""
+    """Open the card on the reader called ``name``.
+
+    Else on the only one whose name contains it, or the only one of those with a FIDO card on it.
+    """
     if not available():
         raise MissingExtraError("PC/SC", "pcsc")
     selector = f"pcsc:{name}"
@@ -56,15 +61,18 @@ def open_reader(name: str) -> OpenKey:
     names = [printable(reader.name) for reader in readers]
     matches = [at for at, each in enumerate(names) if each == name]
     matches = matches or [at for at, each in enumerate(names) if name in each]
+    if len(matches) > 1:
+        full = {key.selector for key in find()[0]}
+        matches = [at for at in matches if f"pcsc:{names[at]}" in full] or matches
     if len(matches) != 1:
         listed = ", ".join(f"pcsc:{each}" for each in names) or "none"
         raise NoSuchKeyError(f"{selector} fits {len(matches)} readers; there are: {listed}")
     try:
         with talking_to(selector):
             device = _connect(readers[matches[0]])
+            return OpenKey.of(device, f"pcsc:{names[matches[0]]}", names[matches[0]])
     except _NoFidoCardError:
         raise NoSuchKeyError(f"{selector} {_NO_CARD}") from None
-    return OpenKey.of(device, f"pcsc:{names[matches[0]]}", names[matches[0]])
 
 
 def _readers() -> list[Any]:

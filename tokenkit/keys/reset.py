@@ -60,9 +60,14 @@ def _replug(key: OpenKey, tell: Tell, touch: str, sleep: Callable[[float], None]
         return
     key.close()
     others = {each.selector for each in discover()} - {key.selector}
-    tell(f"unplug it, plug it in again, and {touch} when it blinks: {key}")
-    _wait(lambda: _is_gone(key), f"{key}: was not unplugged", sleep)
-    come = _wait(lambda: _newcomer(others), f"{key}: was not plugged in again", sleep)
+    if isinstance(key.device, CtapHidDevice):
+        tell(f"unplug it, plug it in again, and {touch} when it blinks: {key}")
+        gone, back = "was not unplugged", "was not plugged in again"
+    else:
+        tell(f"take it off the reader, lay it on again, and {touch} if it blinks: {key}")
+        gone, back = "was not taken off the reader", "was not laid on it again"
+    _wait(lambda: _is_gone(key), f"{key}: {gone}", sleep)
+    come = _wait(lambda: _newcomer(others), f"{key}: {back}", sleep)
     if (come.name, come.serial_number) != (key.name, key.serial_number):
         raise TokenkitError(f"{come} is not the key that was unplugged: nothing was erased")
     fresh = open_key(come.selector)

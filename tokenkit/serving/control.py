@@ -6,7 +6,7 @@ Address and token are in the control file, which its owner alone may read:
 GET /keys; GET /keys/SERIAL; GET /metrics
 POST /keys/SERIAL/touch {"action", "finger", "placement", "held_s", "wait_s"}
 POST /keys/SERIAL/power {"on"}; POST /keys/SERIAL/plug {"in"}
-POST /keys/SERIAL/snapshot {"file", "overwrite"}
+POST /keys/SERIAL/snapshot {"file", "overwrite"}; POST /keys/SERIAL/faults {"plan"}
 
 ``-`` in place of SERIAL is the only key. An error is {"error": MESSAGE} with status 4xx.
 """
@@ -58,6 +58,12 @@ class SnapshotOrder(msgspec.Struct, forbid_unknown_fields=True):
     overwrite: bool = False
 
 
+class FaultsOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """``plan`` is the TOML text of a fault plan, None for none."""
+
+    plan: str | None
+
+
 class Control:
     """Answers requests for the keys of ``server``; all on the loop that serves them."""
 
@@ -68,6 +74,7 @@ class Control:
             "power": self._power,
             "plug": self._plug,
             "snapshot": self._snapshot,
+            "faults": self._faults,
         }
 
     async def answer(self, method: str, path: str, body: bytes) -> tuple[HTTPStatus, Any]:
@@ -132,6 +139,11 @@ class Control:
         order = msgspec.json.decode(body, type=SnapshotOrder)
         key.snapshot(Path(order.file), order.overwrite)
         return {"file": order.file}
+
+    async def _faults(self, key: ServedKey, body: bytes) -> dict[str, Any]:
+        plan = msgspec.json.decode(body, type=FaultsOrder).plan
+        key.set_faults(None if plan is None else virtual.parse_plan("sent", plan))
+        return {}
 
 
 def _press(order: TouchOrder) -> virtual.Press:

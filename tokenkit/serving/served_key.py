@@ -67,7 +67,7 @@ class ServedKey:
         if self._plug is None:
             raise TokenkitError(f"{self.serial_number} is unplugged: plug it in first")
         if on:
-            self.key.power_on()
+            self.key.power_again()
         else:
             self.key.power_off()
 
@@ -105,6 +105,11 @@ class ServedKey:
         """Copy the key's state to ``file``; FileExistsError or FlashError as ``snapshot_flash``."""
         virtual.snapshot_flash(self.key.flash, file, overwrite=overwrite)
 
+    def set_faults(self, plan: virtual.FaultPlan | None) -> None:
+        """What goes wrong from now on; what an earlier plan held back goes on its way."""
+        self.key.faults = plan
+        self.poke()
+
     def facts(self) -> dict[str, Any]:
         """How it is now, ready for JSON."""
         return {
@@ -117,14 +122,15 @@ class ServedKey:
             "touches_by_itself": self.finger.automatic,
         }
 
-    def metrics(self) -> dict[str, int]:
-        """Counts since serving began."""
+    def metrics(self) -> dict[str, Any]:
+        """Counts since serving began; ``faults`` by kind, since their plan was set."""
         now = self._before + (Counter() if self._plug is None else self._plug.counts)
         return {
             "from_host": now["in"],
             "to_host": now["out"],
             "touches_asked": self._touches,
             "winks": self.key.winks,
+            "faults": dict(self.key.faults.counts) if self.key.faults is not None else {},
         }
 
     async def close(self) -> None:

@@ -44,7 +44,7 @@ def test_what_is_there(bench):
     assert info.aaguid == load_profile("reference").aaguid
     assert (info.max_msg_size, info.max_creds_in_list, info.max_cred_id_length) == (7609, 32, 352)
     assert info.pin_uv_protocols == [2, 1]
-    assert (info.transports, info.transports_for_reset) == (["usb"], ["usb"])
+    assert (info.transports, info.transports_for_reset) == (["nfc", "usb"], ["usb"])
     numbers = [entry["alg"] for entry in info.algorithms]
     assert numbers[:7] == [-7, -8, -35, -36, -47, -257, -37]
     assert numbers[7:] in ([-48, -49, -50], [])  # ML-DSA is not in every OpenSSL

@@ -127,7 +127,17 @@ def test_wrong_profile_files(tmp_path, name, contents, reason):
         ('"packed", "fido-u2f"]', '"fido-u2f"]', "attestation_formats cannot be"),
         ('"packed", "fido-u2f"]', "]", "attestation_formats cannot be"),
         ("firmware_version = 1", "firmware_version = -1", "firmware_version cannot be -1"),
-        ('for_reset = ["usb"]', 'for_reset = ["nfc"]', "transports_for_reset cannot be"),
+        ('for_reset = ["usb"]', 'for_reset = ["ble"]', "transports_for_reset cannot be"),
+        (
+            'transports = ["nfc", ',
+            "transports = [",
+            "card_applications with fido need transport nfc",
+        ),
+        (
+            'card_applications = ["fido"',
+            'card_applications = ["piv"',
+            "card_applications cannot have",
+        ),
         ("uv_attempts = 3", "uv_attempts = 1", "uv_attempts cannot be 1"),
         ('"bioEnroll",', "", "option uv needs option bioEnroll or|uvBioEnroll needs"),
         ('"clientPin",', "", "setMinPINLength needs option clientPin|bioEnroll needs option"),

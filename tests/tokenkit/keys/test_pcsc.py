@@ -2,7 +2,7 @@
 
 import sys
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from fido2.ctap import CtapDevice
@@ -43,6 +43,21 @@ class FakePcscDevice(CtapDevice):
     @classmethod
     def list_devices(cls) -> Any:
         return iter(())
+
+
+class YubiKeyCard(FakePcscDevice):
+    """With a management application, whose answers are in ``answers`` by the command's INS."""
+
+    answers: ClassVar[dict[int, bytes | Exception]] = {}
+    selected: ClassVar[list[bytes]] = []
+
+    def apdu_exchange(self, apdu: bytes) -> tuple[bytes, int, int]:
+        if apdu[1] == 0xA4:
+            self.selected.append(apdu[5:13])
+        answer = self.answers[apdu[1]]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer[:-2], answer[-2], answer[-1]
 
 
 GET_INFO = b"\0" + bytes.fromhex("a1018168") + b"FIDO_2_0"
@@ -146,3 +161,63 @@ def test_a_service_that_is_down_is_a_note(readers: list[Any]) -> None:
     assert notes == ["PC/SC readers are left out: Failed to establish context"]
     with pytest.raises(UnreadableKeyError, match="Failed to establish context"):
         open_key("pcsc:ACS")
+
+
+PAGE = bytes.fromhex("0a 0102023f 0204 00bc614e 9000".replace(" ", ""))
+OK = b"\x90\x00"
+
+
+@pytest.mark.parametrize(
+    ("answers", "serial_number"),
+    [
+        ({0xA4: OK, 0x1D: PAGE}, "12345678"),
+        ({0xA4: b"\x6a\x82", 0x1D: PAGE}, None),
+        ({0xA4: OK, 0x1D: b"\x6d\x00"}, None),
+        ({0xA4: OK, 0x1D: OK}, None),
+        ({0xA4: OK, 0x1D: b"\x09\x01\x02" + OK}, None),
+        ({0xA4: OK, 0x1D: SmartcardError("gone")}, None),
+    ],
+)
+def test_a_yubikey_tells_its_serial_number(
+    readers: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    answers: dict[int, bytes | Exception],
+    serial_number: str | None,
+) -> None:
+    """And FIDO is selected again afterwards, whatever happened."""
+    monkeypatch.setattr(sys.modules["fido2.pcsc"], "CtapPcscDevice", YubiKeyCard)
+    monkeypatch.setattr(YubiKeyCard, "answers", answers)
+    monkeypatch.setattr(YubiKeyCard, "selected", [])
+    readers.append(reader("Full 00", GET_INFO))
+    with open_key() as key:
+        assert key.serial_number == serial_number
+    management, fido = bytes.fromhex("a000000527471117"), bytes.fromhex("a0000006472f0001")
+    assert YubiKeyCard.selected == [management, fido] * 2
+    if serial_number is not None:
+        assert open_key(f"serial:{serial_number}").name == "Full 00"
+
+
+def test_a_card_that_goes_while_it_is_asked(
+    readers: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["fido2.pcsc"], "CtapPcscDevice", YubiKeyCard)
+    monkeypatch.setattr(YubiKeyCard, "answers", {0xA4: SmartcardError("card removed")})
+    readers.append(reader("Full 00", GET_INFO))
+    with pytest.raises(UnreadableKeyError, match="card removed"):
+        open_key("pcsc:Full 00")
+
+
+def test_of_several_readers_the_one_with_a_card(readers: list[Any]) -> None:
+    readers += [reader("Virtual 00", NoCardError("")), reader("Virtual 01", GET_INFO)]
+    with open_key("pcsc:Virtual") as key:
+        assert key.selector == "pcsc:Virtual 01"
+    readers[1] = reader("Virtual 01", NoCardError(""))
+    with pytest.raises(NoSuchKeyError, match="fits 2 readers"):
+        open_key("pcsc:Virtual")
+
+
+def test_a_service_that_does_not_run_is_named(readers: list[Any]) -> None:
+    readers.append(ServiceError("Service not available. (0x8010001D)"))
+    assert survey()[1] == [
+        "PC/SC readers are left out: Service not available. (0x8010001D); is pcscd running?"
+    ]

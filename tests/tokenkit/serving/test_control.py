@@ -275,6 +275,27 @@ def test_a_snapshot_over_the_file_of_the_key_itself_is_refused(play: Play, tmp_p
     assert inspect_state(file).identity.profile == "reference"
 
 
+def test_faults_come_and_go(play: Play) -> None:
+    async def scene(scene: Scene) -> None:
+        [host] = scene.port.plugs
+        await host.init()
+        plan = '[[fault]]\nkind = "drop"\ncommand = "PING"\n'
+        await scene.post("/keys/-/faults", plan=plan)
+        host.send(0x81, b"hello")
+        assert host.inbox.empty()
+        serial = scene.server.keys[0].serial_number
+        assert (await scene.get("/metrics"))[serial]["faults"] == {"drop": 1}
+        for wrong in ("kind =", '[[fault]]\nkind = "drip"\n'):
+            with pytest.raises(ControlError, match="sent"):
+                await scene.post("/keys/-/faults", plan=wrong)
+        await scene.post("/keys/-/faults", plan=None)
+        host.send(0x81, b"hello")
+        assert (await host.answer())[3:8] == b"hello"
+        assert (await scene.get("/metrics"))[serial]["faults"] == {}
+
+    play(scene)
+
+
 def test_metrics(play: Play) -> None:
     async def scene(scene: Scene) -> None:
         [host] = scene.port.plugs
