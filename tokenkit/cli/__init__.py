@@ -15,6 +15,7 @@ COMMANDS = {
     "keys": ("tokenkit.cli.keys", "Find, inspect and test security keys, real or virtual."),
     "otp": ("tokenkit.cli.otp", "Make and read hardware TOTP/HOTP tokens."),
     "run": ("tokenkit.cli.run", "Run scenarios against devices and the verifier."),
+    "trace": ("tokenkit.cli.trace", "Read, compare and replay recorded sessions with keys."),
     "completion": ("tokenkit.cli.completion", "Print shell completion for bash, zsh or fish."),
 }
 # as shells count a program that ended by SIGINT or SIGPIPE

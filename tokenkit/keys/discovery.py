@@ -7,6 +7,7 @@ from tokenkit.keys import hid, pcsc
 from tokenkit.keys.errors import NoSuchKeyError, SelectorError
 from tokenkit.keys.found import FoundKey
 from tokenkit.keys.opened import OpenKey
+from tokenkit.keys.recording import tapped
 from tokenkit.keys.selector import Selector, parse_selector
 from tokenkit.keys.state import key_in_file
 
@@ -57,14 +58,24 @@ def _open_virtual(selector: Selector, world: virtual.World | None) -> OpenKey:
         world = virtual.World(selector.seed, clock=virtual.SystemClock())
     elif selector.seed is not None:
         world = virtual.World(selector.seed, clock=world.clock)
-    profile, state = _profile(selector), None
-    if selector.state is None:
-        key = world.security_key(profile)
-    else:
-        key, state = key_in_file(selector.state, profile, world)
-    opened = OpenKey.of(virtual.connect(key), str(selector), key.profile.product_name, key)
+    key, state = make_virtual(selector, world)
+    device = virtual.connect(key, tapped)
+    opened = OpenKey.of(device, str(selector), key.profile.product_name, key)
     opened.state = state
     return opened
+
+
+def make_virtual(
+    selector: Selector, world: virtual.World
+) -> tuple[virtual.SecurityKey, virtual.SqliteFlash | None]:
+    """The key that a ``virtual:`` selector means, in ``world``, and the state file it lives in.
+
+    It has power, and nobody has opened it yet. Errors are those of :func:`open_key`.
+    """
+    profile = _profile(selector)
+    if selector.state is None:
+        return world.security_key(profile), None
+    return key_in_file(selector.state, profile, world)
 
 
 def _profile(selector: Selector) -> virtual.Profile | None:
