@@ -173,7 +173,7 @@ def _status_name(code: int) -> str:
 def _msg(message: Message, asked: _Asked) -> _Said:
     if not message.from_host:
         name, content = apdu_answer(message.payload, asked.apdu)
-        return name, Marked(content, secret=True) if asked.foreign and content else content
+        return name, hide(content) if asked.foreign else content
     asked.apdu = None
     apdu = parse_apdu(message.payload)
     if apdu is None:

@@ -61,17 +61,16 @@ def replay(
     it raises RefusedError if that may not be. ``device`` is the key of the trace, needed if it
     holds several. What is compared is said at :func:`tokenkit.keys.trace.compare.compare`.
 
-    A virtual key is fresh from its seed or state file, has just got its power, and lives at the
-    time of the recording: nothing sleeps. TraceError if the trace cannot be replayed.
+    A virtual key is fresh from its seed or state file, gets its power when the recorded one did,
+    and lives at the time of the recording: nothing sleeps. TraceError if the trace is not whole.
     """
     reports = _of_one_key(trace, device)
-    start_s = reports[0].time_s
     chosen = check_selector(selector)
     if chosen.scheme == "virtual":
-        with _fresh(chosen, start_s) as key:
+        with _fresh(chosen, trace.plugged_s[reports[0].key]) as key:
             return _play(reports, _virtual_target(key), exact, key.clock.wait_until)
     with open_key(chosen) as opened:
-        confirm(opened, f"send it {_count(reports)} recorded messages, whatever they change")
+        confirm(opened, f"replay {_count(reports)} recorded messages and whatever they change")
         with talking_to(opened.selector):
             if opened.security_key is not None:
                 target = _virtual_target(opened.security_key)
@@ -316,20 +315,21 @@ class _Patient(CtapHidConnection):
     def __init__(self, connection: CtapHidConnection) -> None:
         self._connection = connection
         self._reports: SimpleQueue[bytes | OSError] = SimpleQueue()
-        self._reader: Thread | None = None
+        self._reading = False
 
     def write_packet(self, data: bytes) -> None:
         self._connection.write_packet(data)
 
     def read_packet(self) -> bytes:
-        if self._reader is None:
-            # a read cannot be called off: the thread ends with the process or the key
-            self._reader = Thread(target=self._read, daemon=True)
-            self._reader.start()
+        if not self._reading:
+            # a read cannot be called off: the thread ends with it, or with the process
+            self._reading = True
+            Thread(target=self._read, daemon=True).start()
         try:
             report = self._reports.get(timeout=_PATIENCE_S)
         except Empty:
             raise OSError(f"nothing came from the key for {_PATIENCE_S:.0f} s") from None
+        self._reading = False
         if isinstance(report, OSError):
             raise report
         return report
@@ -338,9 +338,7 @@ class _Patient(CtapHidConnection):
         self._connection.close()
 
     def _read(self) -> None:
-        while True:
-            try:
-                self._reports.put(self._connection.read_packet())
-            except OSError as error:
-                self._reports.put(error)
-                return
+        try:
+            self._reports.put(self._connection.read_packet())
+        except OSError as error:
+            self._reports.put(error)

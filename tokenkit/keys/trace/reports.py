@@ -39,10 +39,15 @@ class Report:
 
 @dataclass(frozen=True)
 class Trace:
-    """What a file holds; ``problem`` is why there is no more of it."""
+    """What a file holds; ``problem`` is why there is no more of it.
+
+    ``plugged_s`` is when the first was heard of each key: from a trace of ours, when it was
+    plugged in.
+    """
 
     path: Path
     reports: list[Report] = field(repr=False)
+    plugged_s: dict[str, float]
     problem: TraceError | None = None
 
     def require_whole(self) -> None:
@@ -76,7 +81,10 @@ def read_trace(path: Path | str) -> Trace:
     reports = pick_reports(transfers)
     if not reports:
         raise problem or TraceError(f"{path}: no report or APDU of a security key is in it")
-    return Trace(path, reports, problem)
+    plugged_s: dict[str, float] = {}
+    for transfer in transfers:
+        plugged_s.setdefault(_key(transfer), transfer.time_s)
+    return Trace(path, reports, plugged_s, problem)
 
 
 def pick_reports(transfers: Iterable[Transfer]) -> list[Report]:
@@ -94,9 +102,12 @@ def pick_reports(transfers: Iterable[Transfer]) -> list[Report]:
 
 
 def _report(transfer: Transfer, data: bytes, card: bool = False) -> Report:
-    key = f"{transfer.bus}.{transfer.device}"
     missing = max(0, transfer.missing)
-    return Report(transfer.time_s, key, card, transfer.from_host, data, missing)
+    return Report(transfer.time_s, _key(transfer), card, transfer.from_host, data, missing)
+
+
+def _key(transfer: Transfer) -> str:
+    return f"{transfer.bus}.{transfer.device}"
 
 
 def _end(transfer: Transfer) -> _End:
