@@ -4,6 +4,7 @@ import io
 import os
 import stat
 import struct
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ def read_packets(path: Path) -> Iterator[Packet]:
         with open(path, "rb") as file:
             _check_magic(path, file)
             end = 0
-            for block in FileScanner(_Bounded(file)):
+            for block in _read_blocks(file):
                 end = file.tell()
                 if isinstance(block, blocks.EnhancedPacket | blocks.ObsoletePacket):
                     count += 1
@@ -139,6 +140,17 @@ def read_packets(path: Path) -> Iterator[Packet]:
         raise TraceError(f"{path}: ends in the middle of what follows packet {count}") from None
     except _DAMAGE as error:
         raise TraceError(f"{path}: damaged after packet {count}: {_one_line(error)}") from error
+
+
+def _read_blocks(file: BinaryIO) -> Iterator[Any]:
+    scanner = iter(FileScanner(_Bounded(file)))
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of its own table of options
+            block = next(scanner, None)
+        if block is None:
+            return
+        yield block
 
 
 def _packet(block: Any, time_s: float) -> Packet:

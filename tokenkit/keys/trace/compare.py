@@ -6,11 +6,8 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from tokenkit.keys.trace.decode import Decoded, Decoder
-from tokenkit.keys.trace.messages import BROADCAST, Command, Message
+from tokenkit.keys.trace.messages import BROADCAST, Message, find_polls, is_by_time
 from tokenkit.keys.trace.notation import comparable, diagnostic
-
-# how often a key asks for patience, and a host for news, depends on how fast they are
-_BY_TIME = {Command.KEEPALIVE, Command.POLL}
 
 
 @dataclass(frozen=True)
@@ -58,19 +55,14 @@ class Reader:
         return self._numbers.setdefault((of, what), len(self._numbers))
 
 
-def is_by_time(message: Message) -> bool:
-    """Whether how many of these there are depends on time alone."""
-    return message.command in _BY_TIME and message.problem is None
-
-
 def compare(
     first: Iterable[Message], second: Iterable[Message], exact: bool = False
 ) -> Iterator[Difference]:
     """Align two sessions and tell what differs, in order.
 
-    Times, keep-alives and polls are not compared; nor, unless ``exact``, what differs by its
-    nature: channel ids, nonces, challenges, keys, credential ids, signatures and their counters,
-    whatever is encrypted.
+    Times are not compared, nor how often a key asked for patience or a host for news; nor, unless
+    ``exact``, what differs by its nature: channel ids, nonces, challenges, keys, credential ids,
+    signatures and their counters, whatever is encrypted.
     """
     lefts, rights = _read(first, exact), _read(second, exact)
     one, other = ([diagnostic(content) for _, content in side] for side in (lefts, rights))
@@ -96,8 +88,13 @@ def difference(
 
 
 def _read(messages: Iterable[Message], exact: bool) -> list[tuple[Decoded, Any]]:
-    reader = Reader(exact)
-    return [reader.read(message) for message in messages if not is_by_time(message)]
+    reader, messages = Reader(exact), list(messages)
+    polls = find_polls(messages)
+    return [
+        reader.read(message)
+        for position, message in enumerate(messages)
+        if position not in polls and not is_by_time(message)
+    ]
 
 
 def _paths(first: Any, second: Any, path: str = "") -> Iterator[str]:

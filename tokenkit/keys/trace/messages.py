@@ -1,7 +1,7 @@
 """Messages out of reports (CTAP 2.1 §11.2.4) and APDUs (§11.3), whichever side spoke."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -18,6 +18,7 @@ _CHAINED = 0x10
 _OK = 0x9000
 _STILL_BUSY = 0x9100
 _CANCEL = 0x11
+_NOT_TOUCHED = b"\x69\x85"
 
 
 class Command(IntEnum):
@@ -59,6 +60,40 @@ def read_messages(reports: Iterable[Report]) -> Iterator[Message]:
     for report in reports:
         yield from assembler.feed(report)
     yield from assembler.end()
+
+
+def is_by_time(message: Message) -> bool:
+    """Whether how many of these there are depends on time alone."""
+    return message.command in (Command.KEEPALIVE, Command.POLL) and message.problem is None
+
+
+def find_polls(messages: Sequence[Message]) -> set[int]:
+    """Where U2F is asked again what it refused for want of a touch, as hosts do until it comes.
+
+    Positions of such refusals and of what was refused; the last question of each row is none.
+    """
+    found: set[int] = set()
+    asked: dict[tuple[str, int | None], int] = {}
+    refused: dict[tuple[str, int | None], tuple[int, int]] = {}
+    for position, message in enumerate(messages):
+        place = (message.key, message.channel)
+        if message.from_host:
+            before = refused.pop(place, None)
+            if before is not None and _says_the_same(messages[before[0]], message):
+                found.update(before)
+            asked[place] = position
+        elif place in asked and wants_touch(message):
+            refused[place] = (asked[place], position)
+    return found
+
+
+def wants_touch(message: Message) -> bool:
+    """Whether it is U2F's SW_CONDITIONS_NOT_SATISFIED (Raw Message Formats §3.3)."""
+    return message.command == Command.MSG and message.payload == _NOT_TOUCHED
+
+
+def _says_the_same(one: Message, other: Message) -> bool:
+    return (one.command, one.payload) == (other.command, other.payload)
 
 
 class Assembler:

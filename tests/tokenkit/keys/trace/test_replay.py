@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fido2.ctap import CtapDevice, CtapError
-from fido2.ctap1 import Ctap1
+from fido2.ctap1 import APDU, ApduError, Ctap1
 from fido2.ctap2 import ClientPin, Ctap2
 from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection
@@ -16,13 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenkit.keys import OpenKey, RefusedError, UnreadableKeyError, UnsupportedError
+from tokenkit.keys.trace import patient
 from tokenkit.keys.trace import replay as replay_module
 from tokenkit.keys.trace.capture import TraceError
 from tokenkit.keys.trace.descriptors import UsbIdentity
-from tokenkit.keys.trace.replay import Replay, replay
+from tokenkit.keys.trace.player import Replay
+from tokenkit.keys.trace.replay import replay
 from tokenkit.keys.trace.reports import read_trace
 from tokenkit.keys.trace.writer import TraceWriter
 from tokenkit.virtual import (
+    Finger,
     InProcessConnection,
     SqliteFlash,
     TouchAfter,
@@ -30,6 +33,7 @@ from tokenkit.virtual import (
     connect,
     load_profile,
     plugged,
+    touch_at_once,
 )
 
 RecordSession = Callable[..., Path]
@@ -111,6 +115,61 @@ class Tapped(CtapHidConnection):
 def test_a_key_that_was_touched_late(record_session: RecordSession) -> None:
     path = record_session(lambda device: Ctap2(device).selection(), finger=TouchAfter(2.0))
     assert play(path, exact=True).difference is None  # though its keep-alives are fewer
+
+
+def poll_u2f(device: CtapHidDevice) -> None:
+    """As hosts do; a refused command first, which is no poll."""
+    u2f = Ctap1(device)
+    with pytest.raises(ApduError):
+        u2f.authenticate(b"c" * 32, b"a" * 32, b"no such key handle")
+    with pytest.raises(ApduError):
+        u2f.authenticate(b"c" * 32, b"a" * 32, b"nor this", check_only=True)
+    handle = touched(lambda: u2f.register(b"c" * 32, b"a" * 32)).key_handle
+    with pytest.raises(ApduError) as known:
+        u2f.authenticate(b"c" * 32, b"a" * 32, handle, check_only=True)
+    assert known.value.code == APDU.USE_NOT_SATISFIED
+    touched(lambda: u2f.authenticate(b"c" * 32, b"a" * 32, handle))
+
+
+def touched(ask: Callable[[], Any]) -> Any:
+    for _ in range(100):
+        try:
+            return ask()
+        except ApduError as error:
+            if error.code != APDU.USE_NOT_SATISFIED:
+                raise
+    raise AssertionError("nobody touched it")
+
+
+@pytest.mark.parametrize(("then", "now"), [(None, 0.35), (0.35, None), (0.35, 1.0)])
+def test_how_often_u2f_was_asked_for_a_touch_is_no_difference(
+    record_session: RecordSession,
+    monkeypatch: pytest.MonkeyPatch,
+    then: float | None,
+    now: float | None,
+) -> None:
+    def finger(after_s: float | None) -> Finger:
+        return touch_at_once() if after_s is None else TouchAfter(after_s)
+
+    # without the host's patience in a virtual key's own connection
+    monkeypatch.setattr(InProcessConnection, "write_packet", impatient)
+    path = record_session(poll_u2f, finger=finger(then))
+    make = replay_module.make_virtual
+
+    def make_with_finger(*args: Any) -> Any:
+        key, state = make(*args)
+        key.finger = finger(now)
+        return key, state
+
+    monkeypatch.setattr(replay_module, "make_virtual", make_with_finger)
+    assert play(path, exact=True) == Replay(6)
+
+
+def impatient(self: Any, data: bytes) -> None:
+    key = self._open()
+    self._channels.add(data[:4])
+    key.clock.wait_until(key.clock.now() + 0.05)
+    key.write(data)
 
 
 def test_a_cancelled_command_is_cancelled(record_session: RecordSession) -> None:
@@ -282,7 +341,7 @@ class Silent(CtapHidConnection):
 def test_a_physical_key_that_hangs(
     physical: Any, record_session: RecordSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_module, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(patient, "PATIENCE_S", 0.01)
     silent = Silent(InProcessConnection(World(seed=1).security_key()), answers=1)
     physical.add_connection("/dev/hidraw0", silent)
     path = record_session(lambda device: device.wink())
