@@ -12,7 +12,7 @@ MAX_MESSAGE = 7609
 REPORT_SIZE = 64
 _INIT_DATA = 57
 _HEAD = struct.Struct(">IBH")
-_GET_RESPONSE = 0xC0
+_REST = (0xC0, 0xA5)  # GET RESPONSE, and YKOATH's own SEND REMAINING
 _NFC_CLASS = 0x80
 _CHAINED = 0x10
 _OK = 0x9000
@@ -207,7 +207,7 @@ class _Card:
         apdu = parse_apdu(message.payload)
         if apdu is None:
             return [*self.end(), replace(message, problem="no APDU")]
-        if apdu.ins == _GET_RESPONSE and self._answer is not None:
+        if apdu.ins in _REST and self._answer is not None:
             return []
         before = self.end() if self._answer is not None else []
         start = self._chain or replace(message, payload=b"")

@@ -106,6 +106,7 @@ class PacketPlayer:
         self._live = Assembler()
         self._inbox: deque[Message] = deque()
         self._sent: dict[int, list[bytes]] = {}  # packets of the last message, by live channel
+        self._silent = False  # nothing comes until something is sent
 
     def play(self, reports: list[Report]) -> Replay:
         assembler = Assembler()
@@ -131,6 +132,7 @@ class PacketPlayer:
             self._sent[channel] = []
         self._sent.setdefault(channel, []).append(packet)
         self._connection.write_packet(packet)
+        self._silent = False
 
     def _compare(self, recorded: Message) -> Difference | None:
         try:
@@ -139,13 +141,13 @@ class PacketPlayer:
             while wants_touch(live) and polls:
                 polls -= 1
                 self._pace.pause()
-                for packet in self._sent[live.channel or 0]:
+                for packet in self._sent.get(live.channel or 0, ()):
                     self._connection.write_packet(packet)
                 live = self._answer()
         except _Silence:
             return self._comparison.answered(recorded, None)
         if recorded.command == live.command == Command.INIT:
-            self._channels.setdefault(_allotted(recorded), _allotted(live))
+            self._channels[_allotted(recorded)] = _allotted(live)
         return self._comparison.answered(recorded, live)
 
     def _answer(self) -> Message:
@@ -164,9 +166,12 @@ class PacketPlayer:
 
     def _next(self) -> Message:
         while not self._inbox:
+            if self._silent:
+                raise _Silence
             try:
                 data = self._connection.read_packet()
             except OSError as error:
+                self._silent = True
                 raise _Silence from error
             self._inbox += self._live.feed(Report(0.0, _LIVE, False, False, data))
         return self._inbox.popleft()

@@ -13,7 +13,7 @@ from tokenkit.keys.errors import UnsupportedError, talking_to
 from tokenkit.keys.opened import OpenKey
 from tokenkit.keys.selector import Selector
 from tokenkit.keys.trace.capture import TraceError
-from tokenkit.keys.trace.messages import read_messages
+from tokenkit.keys.trace.messages import REPORT_SIZE, read_messages
 from tokenkit.keys.trace.patient import PatientConnection
 from tokenkit.keys.trace.player import POLL_S, MessagePlayer, Pace, PacketPlayer, Replay
 from tokenkit.keys.trace.reports import Report, Trace
@@ -61,6 +61,11 @@ def _of_one_key(trace: Trace, device: str | None) -> list[Report]:
     if not chosen:
         listed = ", ".join(keys)
         raise TraceError(f"{trace.path}: device {device} is not in it; there are: {listed}")
+    for report in chosen:
+        whole = report.card or len(report.data) == REPORT_SIZE
+        if report.from_host and (report.missing or not whole):
+            size = len(report.data)
+            raise TraceError(f"{trace.path}: a report to the key has {size} bytes: not replayed")
     return chosen
 
 

@@ -63,27 +63,25 @@ def read_trace(path: Path | str) -> Trace:
     """
     path = Path(path)
     transfers: list[Transfer] = []
-    problem = None
-    packets = 0
+    plugged_s: dict[str, float] = {}
+    problem, foreign = None, None
     try:
         for packet in read_packets(path):
-            packets += 1
             if packet.link_type not in _LINK_TYPES:
-                raise TraceError(
-                    f"{path}: packet {packets} has link type {packet.link_type}, not USB"
-                    " (189, 220 or 249)"
-                )
-            transfer = parse_transfer(packet)
-            if transfer is not None:
-                transfers.append(transfer)
+                foreign = packet.link_type
+            elif transfer := parse_transfer(packet):
+                plugged_s.setdefault(_key(transfer), transfer.time_s)
+                # a disk on the same bus need not fit into memory
+                if transfer.type == TransferType.INTERRUPT or _is_ccid(transfer):
+                    transfers.append(transfer)
     except TraceError as error:
         problem = error
     reports = pick_reports(transfers)
     if not reports:
-        raise problem or TraceError(f"{path}: no report or APDU of a security key is in it")
-    plugged_s: dict[str, float] = {}
-    for transfer in transfers:
-        plugged_s.setdefault(_key(transfer), transfer.time_s)
+        why = "no report or APDU of a security key is in it"
+        if foreign is not None and not plugged_s:
+            why = f"its link type is {foreign}, not USB (189, 220 or 249)"
+        raise problem or TraceError(f"{path}: {why}")
     return Trace(path, reports, plugged_s, problem)
 
 
@@ -96,7 +94,7 @@ def pick_reports(transfers: Iterable[Transfer]) -> list[Report]:
     for transfer in transfers:
         if transfer.type == TransferType.INTERRUPT and (_end(transfer), transfer.from_host) in ends:
             reports.append(_report(transfer, transfer.data))
-        elif transfer.type == TransferType.BULK and readers.carries_apdu(transfer):
+        elif _is_ccid(transfer) and readers.carries_apdu(transfer):
             reports.append(_report(transfer, transfer.data[_CCID_HEAD:], card=True))
     return reports
 
@@ -132,17 +130,24 @@ def _fido_ends(transfers: list[Transfer]) -> set[tuple[_End, bool]]:
     return {(end, True) for end in outs} | {(end, False) for end in ins}
 
 
+def _is_ccid(transfer: Transfer) -> bool:
+    """Whether it looks like a message of a card reader of the CCID class (USB CCID 1.1 §6)."""
+    length = len(transfer.data) + transfer.missing - _CCID_HEAD
+    return (
+        transfer.type == TransferType.BULK
+        and len(transfer.data) >= _CCID_HEAD
+        and int.from_bytes(transfer.data[1:5], "little") == length
+    )
+
+
 class _Readers:
-    """Card readers of the CCID class, known by how their messages look (USB CCID 1.1 §6)."""
+    """Which CCID messages carry APDUs."""
 
     def __init__(self) -> None:
         self._asked: dict[tuple[int, int], int] = {}
 
     def carries_apdu(self, transfer: Transfer) -> bool:
         data, reader = transfer.data, (transfer.bus, transfer.device)
-        length = len(data) + transfer.missing - _CCID_HEAD
-        if len(data) < _CCID_HEAD or int.from_bytes(data[1:5], "little") != length:
-            return False
         sequence = data[6]
         if transfer.from_host:
             # an answer to anything else, such as the ATR, is no APDU

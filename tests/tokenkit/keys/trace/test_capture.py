@@ -102,7 +102,7 @@ def test_a_block_that_claims_gigabytes(tmp_path: Path, whole: bytes) -> None:
 
 def test_a_capture_of_something_else(tmp_path: Path, wire: Any) -> None:
     path = wire.capture(tmp_path / "ethernet", 1, [bytes(60)])
-    with pytest.raises(TraceError, match=r"link type 1, not USB \(189, 220 or 249\)"):
+    with pytest.raises(TraceError, match=r"its link type is 1, not USB \(189, 220 or 249\)"):
         read_trace(path)
 
 

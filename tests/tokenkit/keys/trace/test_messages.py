@@ -163,6 +163,18 @@ def test_chained_parts_are_joined_both_ways() -> None:
     ]
 
 
+@pytest.mark.parametrize("rest", ["00c0000000", "00a50000"], ids=["ISO 7816", "OATH"])
+def test_the_rest_of_an_answer_is_fetched_by_either_command(rest: str) -> None:
+    packets = [
+        (True, bytes.fromhex("00a40001")),
+        (False, b"first\x61\xff"),
+        (True, bytes.fromhex(rest)),
+        (False, b"second\x90\x00"),
+    ]
+    [_, answer] = read(packets, card=True)
+    assert (answer.problem, answer.payload) == (None, b"firstsecond\x90\x00")
+
+
 def test_a_card_that_waits_for_a_touch() -> None:
     messages = read(
         [

@@ -288,6 +288,15 @@ def test_a_trace_that_is_not_whole_is_not_replayed(
         play(path)
 
 
+def test_a_report_that_is_not_whole_is_not_replayed(tmp_path: Path, wire: Any) -> None:
+    with TraceWriter(tmp_path / "trace") as writer:
+        tap = writer.hid(UsbIdentity())
+        tap(True, wire.packet(0xFFFFFFFF, 0x06, b"12345678"))
+        tap(True, b"123")
+    with pytest.raises(TraceError, match="a report to the key has 3 bytes: not replayed"):
+        play(tmp_path / "trace")
+
+
 # -- physical keys ----------------------------------------------------------------------------
 
 
@@ -413,6 +422,36 @@ def test_a_usb_session_needs_usb(
         replay(read_trace(path), "pcsc:r", lambda key, action: None)
     outcome = replay(read_trace(card_trace), "pcsc:r", lambda key, action: None)
     assert outcome == Replay(2)
+
+
+def test_a_key_that_hangs_is_not_waited_for_once_a_keepalive(
+    tmp_path: Path, physical: Any, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+
+    class Hanging(patient.PatientConnection):
+        def read_packet(self) -> bytes:
+            try:
+                return super().read_packet()
+            except OSError:
+                waits.append(1)
+                raise
+
+    monkeypatch.setattr(patient, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(replay_module, "PatientConnection", Hanging)
+    physical.add_connection(
+        "/dev/hidraw0", Silent(InProcessConnection(World(seed=1).security_key()), answers=2)
+    )
+    with TraceWriter(tmp_path / "trace") as writer:
+        tap = writer.hid(UsbIdentity())
+        tap(True, wire.packet(1, 0x10, b"\x0b"))
+        for _ in range(300):
+            tap(False, wire.packet(1, 0x3B, b"\2"))
+        tap(False, wire.packet(1, 0x10, b"\0"))
+    trace = read_trace(tmp_path / "trace")
+    outcome = replay(trace, "hid:/dev/hidraw0", lambda key, action: None)
+    assert outcome.same == 0
+    assert len(waits) == 1
 
 
 def test_a_key_that_is_pulled_out(physical: Any, record_session: RecordSession) -> None:

@@ -142,6 +142,15 @@ def test_a_bus_without_a_key(bus: Any) -> None:
         bus(transfer(bytes(8), 5, 0x81), transfer(bytes(40), 5, 0x02, BULK))
 
 
+def test_a_capture_of_the_network_too(tmp_path: Path, wire: Any) -> None:
+    ask = wire.packet(0xFFFFFFFF, 0x06, NONCE)
+    ethernet = wire.capture(tmp_path / "ethernet", 1, [bytes(60)])
+    usb = wire.capture(tmp_path / "usb", 220, [usbmon("<", True, ask, 7, 4)])
+    both = tmp_path / "both"  # a section each
+    both.write_bytes(ethernet.read_bytes() + usb.read_bytes())
+    assert [each.data for each in read_trace(both).reports] == [ask]
+
+
 @pytest.mark.parametrize("link_type", [189, 220, 249])
 @given(packets=st.lists(st.binary(min_size=1, max_size=100), max_size=5))
 def test_packets_of_any_content_are_never_a_traceback(
