@@ -12,7 +12,7 @@ import itertools
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,7 @@ __all__ = [
     "FlashError",
     "HardwareToken",
     "Identity",
+    "InProcessConnection",
     "KeyState",
     "MemoryFlash",
     "OsEntropy",
@@ -255,11 +256,16 @@ class World:
 _place = place  # the parameter of World.token hides the function
 
 
-def connect(key: SecurityKey) -> CtapHidDevice:
+Wrap = Callable[[HidDescriptor, CtapHidConnection], CtapHidConnection]
+"""Puts something around a connection, such as what records it."""
+
+
+def connect(key: SecurityKey, wrap: Wrap | None = None) -> CtapHidDevice:
     """Open ``key``, plugging it in if need be: python-fido2's device over 64-byte reports."""
     key.power_on()
-    path = f"virtual/{key.profile.name}-{key.serial_number}"
-    return CtapHidDevice(hid_descriptor(key, path), InProcessConnection(key))
+    descriptor = hid_descriptor(key, f"virtual/{key.profile.name}-{key.serial_number}")
+    connection: CtapHidConnection = InProcessConnection(key)
+    return CtapHidDevice(descriptor, wrap(descriptor, connection) if wrap else connection)
 
 
 @dataclass

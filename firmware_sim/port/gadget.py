@@ -36,6 +36,8 @@ class GadgetPort:
     The folders are those of the system: configfs' gadgets, the controllers, the device nodes.
     """
 
+    apdus = False
+
     def __init__(
         self,
         configfs: Path = Path("/sys/kernel/config/usb_gadget"),

@@ -27,6 +27,8 @@ class SocketPort:
     is: a host sends the report's number, 0, before each report.
     """
 
+    apdus = False
+
     def __init__(self, address: str | Address) -> None:
         self._address = parse_address(address) if isinstance(address, str) else address
         self._plug: SocketPlug | None = None

@@ -25,6 +25,8 @@ class UhidPort:
     ``node`` is the kernel's /dev/uhid and ``sysfs`` where it tells which hidraw node came of it.
     """
 
+    apdus = False
+
     def __init__(self, node: Path = _NODE, sysfs: Path = _SYSFS) -> None:
         self._node = node
         self._sysfs = sysfs

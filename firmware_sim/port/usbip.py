@@ -33,6 +33,8 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 class UsbIpPort:
     """A server of keys at ``host`` and ``port`` (0 takes any); on loopback unless told."""
 
+    apdus = False
+
     def __init__(self, host: str = "127.0.0.1", port: int = usbip.PORT) -> None:
         self.host = host
         self.port = port

@@ -40,6 +40,8 @@ class Control(IntEnum):
 class VpcdPort:
     """The card readers of pcscd on this computer: ``slots`` of them, on TCP ports from ``port``."""
 
+    apdus = True
+
     def __init__(self, port: int = FIRST_PORT, slots: int = SLOTS) -> None:
         self._ports = range(port, port + slots)
         self._plugs: dict[int, VpcdPlug] = {}

@@ -42,6 +42,9 @@ class Port(Protocol):
     :class:`PortError` where this computer does not let it.
     """
 
+    apdus: bool
+    """Whether APDUs of a card pass here, and not reports of HID."""
+
     async def open(self) -> None:
         """Get ready to have keys plugged in."""
 

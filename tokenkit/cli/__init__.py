@@ -17,6 +17,7 @@ COMMANDS = {
     "otp": ("tokenkit.cli.otp", "Make and read hardware TOTP/HOTP tokens."),
     "preload": ("tokenkit.cli.preload", "Run a command that sees virtual keys at /dev/hidraw*."),
     "run": ("tokenkit.cli.run", "Run scenarios against devices and the verifier."),
+    "trace": ("tokenkit.cli.trace", "Read, compare and replay recorded sessions with keys."),
     "completion": ("tokenkit.cli.completion", "Print shell completion for bash, zsh or fish."),
 }
 # as shells count a program that ended by SIGINT or SIGPIPE

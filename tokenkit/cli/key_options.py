@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,28 @@ if TYPE_CHECKING:
     from tokenkit.keys import OpenKey
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-selector_argument = click.argument("selector", default="auto")
+
+
+def selector_argument(command: Callable[..., None]) -> Callable[..., None]:
+    """Add SELECTOR, handed in as ``selector``, and ``--trace``, which records the command."""
+
+    @wraps(command)
+    def recorded(*args: Any, trace: Path | None, **options: Any) -> None:
+        if trace is None:
+            command(*args, **options)
+            return
+        from tokenkit.keys import record
+
+        with record(trace):
+            command(*args, **options)
+
+    option = click.option(
+        "--trace",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Record what is said to the key and back in a new file; see: tokenkit trace.",
+    )
+    return click.argument("selector", default="auto")(option(recorded))
 
 
 @dataclass(frozen=True)

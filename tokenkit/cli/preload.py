@@ -11,12 +11,15 @@ from tokenkit.cli.serve_options import (
     log_to_terminal,
     selectors,
     touch_option,
+    trace_option,
+    writer,
 )
 
 
 @click.command("preload", context_settings={"allow_interspersed_args": False})
 @keys_option
 @touch_option
+@trace_option
 @control_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="COMMAND…")
 @click.pass_context
@@ -24,6 +27,7 @@ def command(
     ctx: click.Context,
     keys: tuple[str, ...],
     touch: str | None,
+    trace: Path | None,
     control_file: Path | None,
     command: tuple[str, ...],
 ) -> None:
@@ -51,7 +55,7 @@ def command(
     log_to_terminal()
     try:
         status = serve_keys(
-            Server(selectors(keys), port),
+            Server(selectors(keys), port, writer(trace)),
             by_itself=touch != "ask",
             command=command,
             environment=port.environment,

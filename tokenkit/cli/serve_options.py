@@ -11,6 +11,7 @@ from tokenkit.cli.output import complain
 
 if TYPE_CHECKING:
     from tokenkit.keys import Selector
+    from tokenkit.keys.trace.writer import TraceWriter
 
 control_option = click.option(
     "--control",
@@ -34,6 +35,12 @@ keys_option = click.option(
     metavar="PROFILE[?…]",
     help="A key, as after virtual: in a selector; once more for the next.",
 )
+trace_option = click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Record all that passes on the wire in a new file; see: tokenkit trace.",
+)
 
 
 def selectors(keys: Sequence[str]) -> "list[Selector]":
@@ -41,6 +48,15 @@ def selectors(keys: Sequence[str]) -> "list[Selector]":
     from tokenkit.keys.discovery import check_selector
 
     return [check_selector(f"virtual:{key}") for key in keys]
+
+
+def writer(trace: Path | None) -> "TraceWriter | None":
+    """What ``--trace`` says; TraceError if the file is there already, or cannot be made."""
+    if trace is None:
+        return None
+    from tokenkit.keys.trace.writer import TraceWriter
+
+    return TraceWriter(trace)
 
 
 class _Terminal(logging.Handler):

@@ -14,6 +14,8 @@ from tokenkit.cli.serve_options import (
     log_to_terminal,
     selectors,
     touch_option,
+    trace_option,
+    writer,
 )
 from tokenkit.errors import TokenkitError
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 @keys_option
 @click.option("--state", metavar="FILE", help="The file that the only key lives in.")
 @touch_option
+@trace_option
 @control_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each key.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND]…")
@@ -36,6 +39,7 @@ def serve(
     keys: tuple[str, ...],
     state: str | None,
     touch: str | None,
+    trace: Path | None,
     control_file: Path | None,
     as_json: bool,
     command: tuple[str, ...],
@@ -75,7 +79,7 @@ def serve(
     log_to_terminal()
     try:
         status = serve_keys(
-            Server(selectors(keys), port),
+            Server(selectors(keys), port, writer(trace)),
             by_itself=not ask,
             ready=ready,
             command=command,

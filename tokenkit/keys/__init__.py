@@ -1,7 +1,7 @@
 """Driver layer: find, choose, open, inspect and test a security key, real or virtual.
 
 What changes a key has a module each: ``pin``, ``credentials``, ``blobs``, ``config``,
-``fingerprints``, ``reset``, ``attestation``.
+``fingerprints``, ``reset``, ``attestation``. ``trace`` reads what ``record`` wrote.
 """
 
 from tokenkit.keys.discovery import check_selector, discover, open_key, survey
@@ -22,6 +22,7 @@ from tokenkit.keys.guard import confirm_destructive
 from tokenkit.keys.info import read_info
 from tokenkit.keys.opened import OpenKey
 from tokenkit.keys.ping import PingResult, ping, wink
+from tokenkit.keys.recording import record
 from tokenkit.keys.selector import Selector, parse_selector
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "parse_selector",
     "ping",
     "read_info",
+    "record",
     "survey",
     "wink",
 ]

@@ -8,6 +8,7 @@ from tokenkit.keys import hid, pcsc
 from tokenkit.keys.errors import NoSuchKeyError, SelectorError, talking_to
 from tokenkit.keys.found import FoundKey
 from tokenkit.keys.opened import OpenKey
+from tokenkit.keys.recording import tapped
 from tokenkit.keys.selector import Selector, parse_selector
 from tokenkit.keys.state import key_in_file
 
@@ -64,7 +65,7 @@ def _open_virtual(selector: Selector, world: virtual.World | None) -> OpenKey:
         if state is not None:
             undo.callback(state.close)
         with talking_to(str(selector)):
-            device = virtual.connect(key)
+            device = virtual.connect(key, tapped)
         opened = OpenKey.of(device, str(selector), key.profile.product_name, key)
         undo.pop_all()
     opened.state = state

@@ -13,6 +13,7 @@ from tokenkit.keys.errors import NoSuchKeyError, printable, talking_to
 from tokenkit.keys.found import FoundKey, examine
 from tokenkit.keys.hidraw import locked_keys
 from tokenkit.keys.opened import OpenKey
+from tokenkit.keys.recording import tapped
 
 _hid: Any = fido2.hid  # whose functions have no types
 
@@ -30,7 +31,7 @@ def open_path(path: str) -> OpenKey:
     for descriptor in _hid.list_descriptors():
         if _path(descriptor) == path:
             with talking_to(selector):
-                device = _connect(descriptor)
+                device = _connect(descriptor, tapped)
             key = virtual.plugged_key(path)
             return OpenKey.of(device, selector, _found(descriptor).name, key)
     for locked in locked_keys():
@@ -39,10 +40,10 @@ def open_path(path: str) -> OpenKey:
     raise NoSuchKeyError(f"{selector}: no FIDO key is there; see: tokenkit keys list")
 
 
-def _connect(descriptor: HidDescriptor) -> CtapHidDevice:
+def _connect(descriptor: HidDescriptor, wrap: virtual.Wrap | None = None) -> CtapHidDevice:
     connection = _hid.open_connection(descriptor)
     try:
-        return CtapHidDevice(descriptor, connection)
+        return CtapHidDevice(descriptor, wrap(descriptor, connection) if wrap else connection)
     except BaseException:
         connection.close()
         raise

@@ -1,6 +1,7 @@
 """Keys on a smart-card reader (NFC, CCID), by pyscard and python-fido2."""
 
 import importlib
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from tokenkit.errors import MissingExtraError
 from tokenkit.keys.errors import NoSuchKeyError, device_errors, printable, talking_to
 from tokenkit.keys.found import FoundKey, examine
 from tokenkit.keys.opened import OpenKey
+from tokenkit.keys.recording import tapped_card
 
 MISSING = "PC/SC readers are left out: pip install 'tokenkit[pcsc]'"
 _NO_SERVICE = "0x8010001D"  # SCARD_E_NO_SERVICE
@@ -69,7 +71,7 @@ def open_reader(name: str) -> OpenKey:
         raise NoSuchKeyError(f"{selector} fits {len(matches)} readers; there are: {listed}")
     try:
         with talking_to(selector):
-            device = _connect(readers[matches[0]])
+            device = _connect(readers[matches[0]], tapped_card)
             return OpenKey.of(device, f"pcsc:{names[matches[0]]}", names[matches[0]])
     except _NoFidoCardError:
         raise NoSuchKeyError(f"{selector} {_NO_CARD}") from None
@@ -81,11 +83,13 @@ def _readers() -> list[Any]:
     return list(readers())
 
 
-def _connect(reader: Any) -> CtapDevice:
+def _connect(reader: Any, wrap: Callable[[str, Any], Any] | None = None) -> CtapDevice:
     from fido2.pcsc import CtapPcscDevice
     from smartcard.Exceptions import NoCardException
 
     try:
-        return cast(CtapDevice, CtapPcscDevice(reader.createConnection(), reader.name))
+        connection = reader.createConnection()
+        connection = wrap(reader.name, connection) if wrap else connection
+        return cast(CtapDevice, CtapPcscDevice(connection, reader.name))
     except (NoCardException, ValueError) as error:  # ValueError: no FIDO applet
         raise _NoFidoCardError from error

@@ -13,6 +13,7 @@ from tokenkit.keys.discovery import discover, open_key
 from tokenkit.keys.errors import UnsupportedError
 from tokenkit.keys.found import FoundKey
 from tokenkit.keys.opened import OpenKey
+from tokenkit.keys.recording import tapped
 
 Seen = TypeVar("Seen")
 
@@ -56,7 +57,7 @@ def _replug(key: OpenKey, tell: Tell, touch: str, sleep: Callable[[float], None]
     if key.security_key is not None:
         key.device.close()
         key.security_key.power_cycle()
-        key.device = virtual.connect(key.security_key)
+        key.device = virtual.connect(key.security_key, tapped)
         return
     key.close()
     others = {each.selector for each in discover()} - {key.selector}

@@ -10,8 +10,8 @@ from tokenkit.keys.errors import device_errors, printable
 _YUBICO = 0x1050
 # CTAPHID vendor command "read config" and the tag of the serial number in its answer, as
 # yubikit.management uses them; a YubiKey's FIDO interface shows no serial number over USB.
-_READ_CONFIG = 0x42
-_SERIAL_TAG = 0x02
+READ_CONFIG = 0x42
+SERIAL_TAG = 0x02
 # the same over PC/SC: SELECT Yubico's management application, READ CONFIG; then FIDO again
 _SELECT_MANAGEMENT = bytes.fromhex("00a4040008a00000052747111700")
 _READ_CONFIG_APDU = bytes.fromhex("001d000000")
@@ -38,7 +38,7 @@ def read_serial_number(device: CtapDevice) -> str | None:
     if device.descriptor.vid != _YUBICO:
         return None  # a vendor command means something else to each vendor
     try:
-        return _from_config(device.call(_READ_CONFIG, b"\0"))
+        return _from_config(device.call(READ_CONFIG, b"\0"))
     except device_errors():
         return None
 
@@ -60,7 +60,7 @@ def _from_config(answer: bytes) -> str | None:
     rest = answer[1 : 1 + answer[0]]
     while len(rest) >= 2:
         tag, length = rest[0], rest[1]
-        if tag == _SERIAL_TAG:
+        if tag == SERIAL_TAG:
             return str(int.from_bytes(rest[2 : 2 + length], "big"))
         rest = rest[2 + length :]
     return None

@@ -22,6 +22,8 @@ class PreloadPort:
     there is no library to be had, OSError as the operating system gives it.
     """
 
+    apdus = False
+
     def __init__(self) -> None:
         self._root: Path | None = None
         self._ports: dict[SecurityKey, tuple[str, Port]] = {}

@@ -17,14 +17,14 @@ class ServedKey:
     """A key at a port; all calls from the loop that serves it.
 
     ``finger`` waits for orders unless it is ``automatic``. ``on_request`` is told of each touch
-    that needs an order.
+    that needs an order. ``tap`` makes, at each plugging in, what is told of all that passes.
     """
 
     def __init__(
         self,
         key: virtual.SecurityKey,
         port: "Port",
-        tap: "Tap | None" = None,
+        tap: "Callable[[virtual.SecurityKey], Tap | None]" = lambda key: None,
         state: virtual.SqliteFlash | None = None,
     ) -> None:
         self.key = key
@@ -53,7 +53,7 @@ class ServedKey:
         if not self.key.powered:
             await self.unplug()
         if self._plug is None:
-            self._plug = await self._port.plug(self.key, self._tap)
+            self._plug = await self._port.plug(self.key, self._tap(self.key))
 
     async def unplug(self) -> None:
         """Pull out; twice does nothing."""

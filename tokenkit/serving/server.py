@@ -8,10 +8,12 @@ from tokenkit import virtual
 from tokenkit.errors import TokenkitError
 from tokenkit.keys.discovery import virtual_key
 from tokenkit.keys.selector import Selector
+from tokenkit.keys.trace.descriptors import UsbIdentity
+from tokenkit.keys.trace.writer import TraceWriter
 from tokenkit.serving.served_key import ServedKey
 
 if TYPE_CHECKING:
-    from tokenkit.virtual import Port
+    from tokenkit.virtual import Port, Tap
 
 
 class ServeError(TokenkitError):
@@ -23,10 +25,14 @@ class Server:
 
     On entering all are plugged in, or none; on leaving they are pulled out and their files are
     free. ServeError if the port cannot be had, the errors of ``open_key`` for a wrong selector.
+    What passes on the wire goes into ``trace``, which is closed at the end.
     """
 
-    def __init__(self, selectors: Sequence[Selector], port: "str | Port") -> None:
+    def __init__(
+        self, selectors: Sequence[Selector], port: "str | Port", trace: TraceWriter | None = None
+    ) -> None:
         self._selectors = selectors
+        self._trace = trace
         try:
             self._port = virtual.make_port(port) if isinstance(port, str) else port
         except virtual.PortError as error:
@@ -73,9 +79,18 @@ class Server:
             seed = selector.seed
             world = worlds.setdefault(seed, virtual.World(seed, clock=clock))
             key, state = virtual_key(selector, world)
-            self.keys.append(ServedKey(key, self._port, state=state))
+            self.keys.append(ServedKey(key, self._port, self._tap, state))
+
+    def _tap(self, key: virtual.SecurityKey) -> "Tap | None":
+        """What is told of all that passes once ``key`` is plugged in."""
+        if self._trace is None:
+            return None
+        record = self._trace.card if self._port.apdus else self._trace.hid
+        return record(UsbIdentity.of(key))
 
     async def _close(self) -> None:
         for key in self.keys:
             await key.close()
         await self._port.close()
+        if self._trace is not None:
+            self._trace.close()

@@ -48,6 +48,8 @@ class LoopPlug:
 
 
 class LoopPort:
+    apdus = False
+
     def __init__(self) -> None:
         self.plugs: list[LoopPlug] = []
         self.refuses = False
