@@ -51,9 +51,14 @@ def serve(
 
     \b
     PORT is where they are plugged in:
-      uhid              the Linux kernel, by /dev/uhid: each is a /dev/hidrawN
-      unix:PATH         a Unix socket: raw reports of 64 bytes
-      tcp:[HOST:]PORT   a TCP port: raw reports, for this computer unless HOST says more
+      uhid                    this Linux kernel: each key is a /dev/hidrawN
+      usbip[:[HOST:]PORT]     for usbip attach, here or on another computer
+      gadget                  this computer is the key, as a Raspberry Pi Zero
+      vpcd[:PORT]             a card on pcscd's virtual readers
+      unix:PATH               a Unix socket: raw reports of 64 bytes
+      tcp:[HOST:]PORT         a TCP port: the same
+
+    It listens for this computer alone, unless HOST says more.
 
     At a terminal Enter touches the key that asks, and n refuses; elsewhere keys are touched at
     once. tokenkit keys virtual ctl touches, unplugs and looks into them from anywhere.
