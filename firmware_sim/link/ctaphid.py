@@ -171,7 +171,8 @@ class CtapHid:
         """Take one OUT report of 64 bytes; a report of another size is ignored, as by hardware."""
         if len(report) != PACKET_SIZE:
             return
-        self.poll()
+        if self._current is not None:
+            self.poll()
         channel, kind, length = _HEAD.unpack_from(report)
         if kind & _INIT_FLAG:
             self._initialisation(channel, kind & ~_INIT_FLAG, length, report[7:])
@@ -329,7 +330,9 @@ class CtapHid:
 
     def _lock_holder(self) -> int | None:
         """The channel that has the device for itself, if one has."""
-        return self._locked_by if self._clock.now() < self._locked_until_s else None
+        if not self._locked_by or self._clock.now() >= self._locked_until_s:
+            return None
+        return self._locked_by
 
     def _msg(self, message: Handler, channel: int, data: bytes) -> bytes:
         if not data:

@@ -10,7 +10,9 @@ MAX_DATA = 4096
 _BUS_USB = 3
 _CREATE2 = struct.Struct("=I128s64s64sHHIIII4096s")
 _INPUT2 = struct.Struct("=IH")
-_OUTPUT = struct.Struct("=4096sHB")
+# the size and kind of an OUTPUT's report come after its data: what is not read is not copied
+_OUTPUT_TAIL_AT, _OUTPUT_TAIL = 4 + MAX_DATA, struct.Struct("=HB")
+_OUTPUT_END = _OUTPUT_TAIL_AT + _OUTPUT_TAIL.size
 _REQUEST = struct.Struct("=I")
 _REPLY = struct.Struct("=IIHH")  # the size is GET_REPORT_REPLY's alone
 _REPORT_OUTPUT = 1  # enum uhid_report_type
@@ -33,6 +35,8 @@ class Event(IntEnum):
     SET_REPORT_REPLY = 14
 
 
+_OUTPUT = int(Event.OUTPUT)  # looked up for each report
+_INPUT = int(Event.INPUT2)
 _REPLIES: dict[int, Event] = {
     Event.GET_REPORT: Event.GET_REPORT_REPLY,
     Event.SET_REPORT: Event.SET_REPORT_REPLY,
@@ -74,7 +78,7 @@ def destroy() -> bytes:
 
 def in_report(report: bytes) -> bytes:
     """A report on its way to the host."""
-    return _INPUT2.pack(Event.INPUT2, len(report)) + report
+    return _INPUT2.pack(_INPUT, len(report)) + report
 
 
 def event_type(event: bytes) -> int:
@@ -83,13 +87,13 @@ def event_type(event: bytes) -> int:
 
 
 def out_report(event: bytes) -> bytes | None:
-    """The report of an OUTPUT event without its report number, None for one of another kind."""
-    if len(event) < _REQUEST.size + _OUTPUT.size:
+    """The report of an OUTPUT event without its report number, None for any other event."""
+    if len(event) < _OUTPUT_END or event_type(event) != _OUTPUT:
         return None
-    data, size, kind = _OUTPUT.unpack_from(event, _REQUEST.size)
+    size, kind = _OUTPUT_TAIL.unpack_from(event, _OUTPUT_TAIL_AT)
     if kind != _REPORT_OUTPUT or not 0 < size <= MAX_DATA:
         return None
-    return bytes(data[1:size])
+    return event[5 : 4 + size]
 
 
 def refusal(event: bytes) -> bytes | None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import select
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ _NODE = Path("/dev/uhid")
 _SYSFS = Path("/sys/class/hidraw")
 _APPEARS_WITHIN_S = 5.0
 _LOOK_AGAIN_S = 0.002
+# other keys wait meanwhile: for some milliseconds at most
+_BURST, _LINGER_MS = 16, 1
 _numbers = itertools.count(1)
 
 
@@ -101,6 +104,8 @@ class UhidPlug:
         self._wire = HidWire(key, self._send, self._vanish, tap)
         self.counts = self._wire.counts
         self._write(uhid.create(_identity(key, self.phys), REPORT_DESCRIPTOR))
+        self._ready = select.poll()
+        self._ready.register(uhid_file, select.POLLIN)
         self._loop.add_reader(uhid_file, self._read)
 
     def poke(self) -> None:
@@ -120,15 +125,22 @@ class UhidPlug:
         self._gone(self)
 
     def _read(self) -> None:
-        assert self._file is not None
-        event = os.read(self._file, uhid.EVENT_SIZE)
-        kind = uhid.event_type(event)
-        if kind == uhid.Event.OUTPUT:
+        """Take what is there, and wait a little for more.
+
+        A host sends the next report as soon as it has the answer: a round of the loop for each
+        would cost as much as the key itself.
+        """
+        for _ in range(_BURST):
+            if self._file is None:  # it has vanished meanwhile
+                return
+            event = os.read(self._file, uhid.EVENT_SIZE)
             report = uhid.out_report(event)
             if report is not None:
                 self._wire.receive(report)
-        elif answer := uhid.refusal(event):
-            self._write(answer)
+            elif answer := uhid.refusal(event):
+                self._write(answer)
+            if not self._ready.poll(_LINGER_MS):
+                return
 
     def _send(self, report: bytes) -> None:
         self._write(uhid.in_report(report))

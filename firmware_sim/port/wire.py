@@ -86,7 +86,7 @@ class HidWire:
         self.counts["in"] += 1
         if self._tap is not None:
             self._tap(True, report)
-        self._step(lambda key: key.write(report))
+        self._step(SecurityKey.write, report)
 
     def poke(self) -> None:
         """Let the key look whether something is due."""
@@ -101,12 +101,12 @@ class HidWire:
     def _name(self) -> str:
         return f"{self._key.profile.product_name} {self._key.serial_number}"
 
-    def _step(self, what: Callable[[SecurityKey], None]) -> None:
+    def _step(self, what: Callable[..., None], *report: bytes) -> None:
         key = self._key
         if not key.powered:
             return
         try:
-            what(key)
+            what(key, *report)
             self._flush()
         except UnpluggedError:
             log.warning("%s: its power was cut", self._name)
@@ -125,7 +125,8 @@ class HidWire:
             self._send(report)
 
     def _schedule(self) -> None:
-        self._stop_timer()
+        if self._timer is not None:
+            self._stop_timer()
         key = self._key
         if key.powered and (wake_s := key.link.wake_s()) < math.inf:
             delay_s = max(0.0, wake_s - key.clock.now())
