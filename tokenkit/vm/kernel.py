@@ -1,6 +1,7 @@
 """The guest's kernel: Debian's own package, fetched and unpacked into the user's cache."""
 
 import bz2
+import errno
 import fcntl
 import gzip
 import lzma
@@ -190,4 +191,6 @@ def _make_current(cache: Path, folder: Path) -> Kernel:
 def _must(command: list[str], cwd: Path, name: str) -> None:
     done = run_tool(command, cwd=cwd)
     if done.returncode:
-        raise KernelError(f"{name} failed: {last_line(done.stderr)}")
+        full = os.strerror(errno.ENOSPC)  # which dpkg -x says in the middle of much else
+        why = f"{cwd}: {full}" if full in done.stderr else last_line(done.stderr)
+        raise KernelError(f"{name} failed: {why}")

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -52,17 +53,29 @@ def find_tools(
 
 
 def run_tool(command: list[str], *, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run to its end, in plain English, whatever its exit status."""
-    return subprocess.run(
+    """Run to its end, in plain English, whatever its exit status.
+
+    Where this program is interrupted, it ends first, with all that it started.
+    """
+    process = subprocess.Popen(
         command,
         cwd=cwd,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
         env=os.environ | {"LC_ALL": "C"},
-        check=False,
+        process_group=0,
     )
+    with process:
+        try:
+            out, err = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()  # until the last of them has closed its output
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def last_line(text: str) -> str:

@@ -111,6 +111,26 @@ def test_who_reads_no_more_ends_the_guest():
         assert running.wait(60) == 141
 
 
+def test_sigterm_while_it_unpacks_leaves_nothing(fakes, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    os.mkfifo(tmp_path / "unpacks")
+    name = "linux-image-6.1.0-56-amd64"
+    fakes("apt-cache", f"#!/bin/sh\necho {name}\n")
+    fakes("apt-get", "#!/bin/sh\ntouch a.deb\n")
+    # as dpkg's tar does, it has a child that writes on
+    child = 'n=0; while :; do n=$((n+1)); mkdir -p "$1/$n"; done'
+    fakes(
+        "dpkg",
+        f"#!/bin/sh\nsh -c '{child}' sh \"$3\" &\necho begun >{tmp_path}/unpacks\nwait\n",
+    )
+    fakes("depmod", "#!/bin/sh\n")
+    with subprocess.Popen([sys.executable, "-m", "tokenkit", "vm", "prepare"]) as running:
+        assert (tmp_path / "unpacks").read_text() == "begun\n"
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(60) == 128 + signal.SIGTERM
+    assert os.listdir(tmp_path / "other/tokenkit/vm") == ["lock"]
+
+
 def test_prepare_says_what_it_fetches_and_where_it_is(fakes):
     fakes("apt-cache", "#!/bin/sh\n")
     done = tokenkit("prepare")

@@ -195,6 +195,12 @@ def test_a_step_that_fails_leaves_nothing(cache, fakes, tool, says):
     assert fetch_kernel(cache) == find_kernel(cache)
 
 
+def test_a_full_disk_is_said_whatever_else_is(cache, fakes):
+    fakes("dpkg", "#!/bin/sh\nprintf 'x: No space left on device\\nexit 2\\n' >&2\nexit 2\n")
+    with pytest.raises(KernelError, match=r"dpkg -x failed: .*: No space left on device$"):
+        fetch_kernel(cache)
+
+
 def test_what_a_killed_one_left_is_swept_away(cache):
     (cache / ".unpacking-abc/tree").mkdir(parents=True)
     (cache / "current.new").symlink_to("nowhere")
