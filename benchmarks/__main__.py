@@ -10,7 +10,16 @@ from rich.table import Table
 
 from benchmarks.measure import Row
 
-SECTIONS = ("security_key", "capacity", "pcsc", "chromium", "totp", "scenario", "start_up")
+SECTIONS = (
+    "security_key",
+    "capacity",
+    "pcsc",
+    "chromium",
+    "totp",
+    "scenario",
+    "start_up",
+    "vm",
+)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ COMMANDS = {
     "preload": ("tokenkit.cli.preload", "Run a command that sees virtual keys at /dev/hidraw*."),
     "run": ("tokenkit.cli.run", "Run scenarios against devices and the verifier."),
     "trace": ("tokenkit.cli.trace", "Read, compare and replay recorded sessions with keys."),
+    "vm": ("tokenkit.cli.vm", "Run programs in a throw-away guest that has a real /dev/uhid."),
     "completion": ("tokenkit.cli.completion", "Print shell completion for bash, zsh or fish."),
 }
 # as shells count a program that ended by SIGINT or SIGPIPE
