@@ -1,6 +1,5 @@
 """Real programs with virtual keys by ``tokenkit preload``, on this computer's own kernel."""
 
-import importlib.util
 import json
 import shutil
 import stat
@@ -8,26 +7,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from .modules import load
 
 TIMEOUT_S = 300
 CLIENTS = Path(__file__).with_name("clients.py")
 TOKENKIT = [sys.executable, "-m", "tokenkit", "preload"]
 
 
-def _load_clients() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("clients", CLIENTS)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
-
-
-clients = _load_clients()
+clients = load("clients")
 _MISSING = clients.missing_packages() + ([] if shutil.which("cc") else ["gcc", "libc6-dev"])
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="hidraw is Linux's"),
