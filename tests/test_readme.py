@@ -5,6 +5,7 @@ import shlex
 import typing
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 
@@ -18,9 +19,11 @@ from firmware_sim.fido.commands import (
 )
 from firmware_sim.fido.commands.get_info import MEMBERS
 from firmware_sim.fido.extensions import all_extensions
+from firmware_sim.link.faults.plan import AnyFault, parse_plan
+from firmware_sim.port import PORTS
 from firmware_sim.profiles.check import OPTIONS, VERSIONS
 from firmware_sim.vendor_commands import VENDOR_COMMANDS
-from tokenkit.cli import main
+from tokenkit.cli import main, root
 from tokenkit.scenario import parse, run
 from tokenkit.scenario.outcomes import Expectation
 from tokenkit.scenario.steps import AnyStep
@@ -86,6 +89,46 @@ def test_the_commands(
             main(shlex.split(command))
         assert caught.value.code == 0, (command, capsys.readouterr().err)
         assert capsys.readouterr().out
+
+
+WIRES = (ROOT / "docs/wires.md").read_text("utf-8")
+
+
+def test_the_commands_for_wires_are_there() -> None:
+    """Their options and arguments are known; there may be no kernel here to run them."""
+    command = r"(?:sudo )?tokenkit (.*?)(?:  +#.*)?$"
+    lines = re.findall(rf"^\$ {command}", README, re.MULTILINE)
+    lines += re.findall(rf"^{command}", WIRES, re.MULTILINE)
+    assert len(lines) > 15
+    for line in lines:
+        called: click.Command = root
+        arguments = shlex.split(line)
+        while isinstance(called, click.Group):
+            found = called.get_command(click.Context(called), arguments.pop(0))
+            assert found is not None, line
+            called = found
+        called.make_context("tokenkit", arguments)  # UsageError for what it does not know
+
+
+def test_every_fault_and_its_members_are_documented() -> None:
+    table = WIRES[WIRES.index("| kind | parameters") :]
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \|(.*)$", table, re.MULTILINE))
+    kinds = {each.__struct_config__.tag: each for each in typing.get_args(AnyFault)}
+    assert rows.keys() == kinds.keys()
+    common = {"direction", "command", "packet", "at", "every", "probability", "count"}
+    for kind, struct in kinds.items():
+        for field in msgspec.structs.fields(struct):
+            assert field.name in common or f"`{field.name}`" in rows[kind], (kind, field.name)
+
+
+def test_the_fault_plan_is_one() -> None:
+    plan = parse_plan("wires.md", blocks(WIRES, "toml")[0])
+    assert [fault.kind for fault in plan.fault] == ["drop", "delay"]
+
+
+def test_every_port_is_documented() -> None:
+    for name in PORTS:
+        assert f"--port {name}" in WIRES or f"`{name}:" in WIRES, name
 
 
 def test_the_links() -> None:

@@ -117,13 +117,10 @@ def _pcsc(system: System) -> Iterator[Finding]:
 
 def _vm(system: System) -> Iterator[Finding]:
     """A kernel of one's own, without root: tokenkit vm run."""
-    for program, package in {
-        "qemu-system-x86_64": "qemu-system-x86",
-        "busybox": "busybox-static",
-        "cpio": "cpio",
-        "depmod": "kmod",
-    }.items():
-        yield _program(system, program, package)
+    from tokenkit.vm.tools import PACKAGES, TO_PREPARE, TO_RUN
+
+    for program in sorted({*TO_PREPARE, *TO_RUN}):
+        yield _program(system, program, PACKAGES[program])
 
 
 def _preload(system: System) -> Iterator[Finding]:
