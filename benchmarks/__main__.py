@@ -18,6 +18,7 @@ SECTIONS = (
     "totp",
     "scenario",
     "start_up",
+    "uhid",
     "vm",
 )
 

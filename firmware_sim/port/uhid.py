@@ -4,7 +4,9 @@ import asyncio
 import itertools
 import os
 import select
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from firmware_sim.link import uhid
@@ -17,6 +19,9 @@ _NODE = Path("/dev/uhid")
 _SYSFS = Path("/sys/class/hidraw")
 _APPEARS_WITHIN_S = 5.0
 _LOOK_AGAIN_S = 0.002
+# reports that a hidraw file takes at once, with some to spare, and then every so many seconds
+_ROOM, _PACE, _PACE_S = 48, 8, 0.001
+_MAX_REPORTS = 4096
 # other keys wait meanwhile: for some milliseconds at most
 _BURST, _LINGER_MS = 16, 1
 _numbers = itertools.count(1)
@@ -37,6 +42,7 @@ class UhidPort:
 
     async def open(self) -> None:
         os.close(self._open())
+        _hurry()
 
     async def plug(self, key: SecurityKey, tap: Tap | None = None) -> "UhidPlug":
         plug = UhidPlug(key, self._open(), tap, self._plugs.remove)
@@ -100,6 +106,9 @@ class UhidPlug:
         self.phys = f"tokenkit/{os.getpid()}/{next(_numbers)}"
         self._file: int | None = uhid_file
         self._gone = gone
+        self._out: deque[bytes] = deque(maxlen=_MAX_REPORTS)
+        self._room = _ROOM
+        self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._wire = HidWire(key, self._send, self._vanish, tap)
         self.counts = self._wire.counts
@@ -118,6 +127,8 @@ class UhidPlug:
         if self._file is None:
             return
         self._loop.remove_reader(self._file)
+        if self._timer is not None:
+            self._timer.cancel()
         self._write(uhid.destroy())
         os.close(self._file)  # which destroys the device, too, should it still be there
         self._file = None
@@ -127,30 +138,66 @@ class UhidPlug:
     def _read(self) -> None:
         """Take what is there, and wait a little for more.
 
-        A host sends the next report as soon as it has the answer: a round of the loop for each
-        would cost as much as the key itself.
+        The kernel holds 32 events and then loses some: all are fetched before the first is looked
+        at. And a host sends the next report as soon as it has the answer: a round of the loop for
+        each would cost as much as the key itself.
         """
         for _ in range(_BURST):
-            if self._file is None:  # it has vanished meanwhile
+            events = []
+            while self._file is not None:  # it may have vanished meanwhile
+                events.append(os.read(self._file, uhid.EVENT_SIZE))
+                if not self._ready.poll(0):
+                    break
+            for event in events:
+                self._take(event)
+            if self._file is None or not self._ready.poll(_LINGER_MS):
                 return
-            event = os.read(self._file, uhid.EVENT_SIZE)
-            report = uhid.out_report(event)
-            if report is not None:
-                self._wire.receive(report)
-            elif answer := uhid.refusal(event):
-                self._write(answer)
-            if not self._ready.poll(_LINGER_MS):
-                return
+
+    def _take(self, event: bytes) -> None:
+        report = uhid.out_report(event)
+        if report is not None:
+            if not self._out:  # it asks, so it has read what was answered
+                self._room = _ROOM
+            self._wire.receive(report)
+        elif answer := uhid.refusal(event):
+            self._write(answer)
 
     def _send(self, report: bytes) -> None:
-        self._write(uhid.in_report(report))
+        self._out.append(report)
+        if self._timer is None:
+            self._pump()
+
+    def _pump(self) -> None:
+        """Send what there is room for; the rest as fast as any host reads.
+
+        A hidraw file holds 64 reports and then loses some, and says to nobody how many are read.
+        """
+        self._timer = None
+        while self._out and self._room:
+            self._room -= 1
+            self._write(uhid.in_report(self._out.popleft()))
+        if self._out:
+            self._room = _PACE
+            self._timer = self._loop.call_later(_PACE_S, self._pump)
 
     def _write(self, event: bytes) -> None:
-        assert self._file is not None
+        if self._file is None:  # vanished before it could answer
+            return
         try:
             os.write(self._file, event)
         except OSError as error:  # the kernel has no device to give the report to
             log.warning("%s: /dev/uhid: %s", self.where or self.phys, error.strerror)
+
+
+def _hurry() -> None:
+    """Run before the hosts that write, where this process may: the kernel holds 32 reports of each
+    key, and on one processor a host can write more before we have our turn.
+
+    Not so the programs that this one starts.
+    """
+    with suppress(OSError):
+        policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, policy, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
 
 
 def _identity(key: SecurityKey, phys: str) -> uhid.HidIdentity:

@@ -126,6 +126,32 @@ def test_a_feature_report_is_refused_at_once(play: Callable[[Scene], None]) -> N
     play(scene)
 
 
+def test_a_long_answer_is_sent_no_faster_than_hosts_read(play: Callable[[Scene], None]) -> None:
+    """129 reports at once would be more than a hidraw file holds."""
+
+    async def scene(kernel: Kernel) -> None:
+        await kernel.plug(security_key())
+        kernel.devices[0].send(output_event(init_packet()))
+        [answer] = await answers(kernel, 0)
+        channel, data = answer[21:25], bytes(range(256)) * 29
+        kernel.devices[0].send(output_event(channel + b"\x81\x1d\x00" + data[:57]))
+        for sequence, at in enumerate(range(57, len(data), 59)):
+            packet = channel + bytes((sequence,)) + data[at : at + 59]
+            await asyncio.sleep(0)
+            kernel.devices[0].send(output_event(packet.ljust(64, b"\0")))
+        reports, batches = [], []
+        while len(reports) < 126:
+            batch = await answers(kernel, 0)
+            reports += batch
+            batches.append(len(batch))
+        assert batches[0] <= 48
+        assert max(batches[1:]) <= 48
+        echoed = reports[0][13:] + b"".join(report[11:] for report in reports[1:])
+        assert echoed[: len(data)] == data
+
+    play(scene)
+
+
 def test_two_keys_are_two_devices(play: Callable[[Scene], None]) -> None:
     async def scene(kernel: Kernel) -> None:
         first = await kernel.plug(security_key())
