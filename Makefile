@@ -24,7 +24,7 @@ demo: $(VENV)/.extra-qr,report ## run the shipped scenarios, write demo-report/i
 	$(BIN)/tokenkit run --seed $(SEED) --report demo-report $(wildcard tokenkit/scenario/shipped/*.toml)
 
 test: $(VENV)/.extra-dev ## all tests; what this machine lacks is skipped and named
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 fuzz: $(VENV)/.extra-dev ## the fuzz tests with 20,000 examples each, other ones every time
 	$(BIN)/python -m pytest -n auto --hypothesis-profile=nightly $(shell find tests -name 'test_fuzz_*.py')
