@@ -108,7 +108,11 @@ class _Plug:
         self._wire = HidWire(key, self._send, self._vanish, tap)
         self.counts = self._wire.counts
         self._node = HidNode(descriptor, self._wire.receive)
-        self._pulled = False
+        self._pulled = self._gone = False
+
+    @property
+    def plugged(self) -> bool:
+        return not (self._pulled or self._gone)
 
     def poke(self) -> None:
         self._wire.poke()
@@ -125,6 +129,7 @@ class _Plug:
         self._node.send(report)
 
     def _vanish(self) -> None:
+        self._gone = True
         self._node.close()
         self._gadget.remove()
 
@@ -161,6 +166,7 @@ class HidNode:
             return
         except OSError as error:
             log.warning("the USB host went away: %s", error.strerror)
+            self._loop.remove_reader(self._descriptor)  # or it would be told again and again
             return
         self._receive(report)
 

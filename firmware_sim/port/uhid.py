@@ -117,6 +117,10 @@ class UhidPlug:
         self._ready.register(uhid_file, select.POLLIN)
         self._loop.add_reader(uhid_file, self._read)
 
+    @property
+    def plugged(self) -> bool:
+        return self._file is not None
+
     def poke(self) -> None:
         self._wire.poke()
 
@@ -144,10 +148,11 @@ class UhidPlug:
         """
         for _ in range(_BURST):
             events = []
-            while self._file is not None:  # it may have vanished meanwhile
-                events.append(os.read(self._file, uhid.EVENT_SIZE))
-                if not self._ready.poll(0):
-                    break
+            with suppress(BlockingIOError):  # woken for nothing
+                while self._file is not None:  # it may have vanished meanwhile
+                    events.append(os.read(self._file, uhid.EVENT_SIZE))
+                    if not self._ready.poll(0):
+                        break
             for event in events:
                 self._take(event)
             if self._file is None or not self._ready.poll(_LINGER_MS):

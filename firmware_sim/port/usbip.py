@@ -114,13 +114,13 @@ class UsbIpPort:
         _keep_alive(writer)
         request = usbip.parse_request(await reader.readexactly(usbip.REQUEST_SIZE))
         if request is Request.DEVICE_LIST:
-            there = [plug.exported for plug in self._plugs.values() if plug.there]
+            there = [plug.exported for plug in self._plugs.values() if plug.plugged]
             writer.write(usbip.device_list(sorted(there, key=lambda each: each.number)))
             await writer.drain()
             return
         busid = usbip.parse_busid(await reader.readexactly(usbip.BUSID_SIZE))
         plug = next((each for each in self._plugs.values() if each.exported.busid == busid), None)
-        if plug is None or not plug.there:
+        if plug is None or not plug.plugged:
             log.warning("%s: wants %s, which is not there", name, ascii(busid))
             writer.write(usbip.not_imported(Status.NO_DEVICE))
         elif plug.host is not None:
@@ -150,12 +150,11 @@ class _Plug:
         self._forget = forget
         self._wire = HidWire(key, self._send, self._vanish, tap)
         self.counts = self._wire.counts
-        self._pulled = False
+        self._pulled = self._gone = False
 
     @property
-    def there(self) -> bool:
-        """Whether it is to be seen: a power cut takes it away."""
-        return self._key.powered
+    def plugged(self) -> bool:
+        return not (self._pulled or self._gone)
 
     def poke(self) -> None:
         self._wire.poke()
@@ -170,7 +169,7 @@ class _Plug:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Be the device of one client until it goes away or the key does."""
-        self._key.power_cycle()
+        self._start_anew()
         host = self.host = _Host(self.exported, self._wire.receive, writer)
         try:
             writer.write(usbip.imported(self.exported))
@@ -187,7 +186,12 @@ class _Plug:
         finally:
             if self.host is host:
                 self.host = None
-                self._key.power_cycle()
+                self._start_anew()
+
+    def _start_anew(self) -> None:
+        """As a key that is plugged in; one that was told to be dead stays so."""
+        if self._key.powered:
+            self._key.power_cycle()
 
     def _send(self, report: bytes) -> None:
         if self.host is not None:
@@ -195,6 +199,7 @@ class _Plug:
 
     def _vanish(self) -> None:
         """Close the connection, which is how a client sees a device go."""
+        self._gone = True
         if self.host is not None:
             self.host.writer.transport.abort()
             self.host = None

@@ -121,6 +121,10 @@ class VpcdPlug(asyncio.Protocol):
                 return False
         return True
 
+    @property
+    def plugged(self) -> bool:
+        return not self.pulled
+
     def holds(self, key: SecurityKey) -> bool:
         """Whether it is ``key`` that lies here, and not taken off."""
         return not self.pulled and self._key is key

@@ -26,6 +26,10 @@ class Plug(Protocol):
     """What a host opens, such as ``/dev/hidraw3``."""
 
     @property
+    def plugged(self) -> bool:
+        """Whether it is there for hosts: until it is pulled, or its power is cut."""
+
+    @property
     def counts(self) -> Counter[str]:
         """Reports or APDUs by direction, ``in`` from the host and ``out`` to it."""
 

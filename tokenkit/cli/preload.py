@@ -12,7 +12,6 @@ from tokenkit.cli.serve_options import (
     selectors,
     touch_option,
     trace_option,
-    writer,
 )
 
 
@@ -55,7 +54,7 @@ def command(
     log_to_terminal()
     try:
         status = serve_keys(
-            Server(selectors(keys), port, writer(trace)),
+            Server(selectors(keys), port, trace),
             by_itself=touch != "ask",
             command=command,
             environment=port.environment,

@@ -11,7 +11,6 @@ from tokenkit.cli.output import complain
 
 if TYPE_CHECKING:
     from tokenkit.keys import Selector
-    from tokenkit.keys.trace.writer import TraceWriter
 
 control_option = click.option(
     "--control",
@@ -48,15 +47,6 @@ def selectors(keys: Sequence[str]) -> "list[Selector]":
     from tokenkit.keys.discovery import check_selector
 
     return [check_selector(f"virtual:{key}") for key in keys]
-
-
-def writer(trace: Path | None) -> "TraceWriter | None":
-    """What ``--trace`` says; TraceError if the file is there already, or cannot be made."""
-    if trace is None:
-        return None
-    from tokenkit.keys.trace.writer import TraceWriter
-
-    return TraceWriter(trace)
 
 
 class _Terminal(logging.Handler):

@@ -1,6 +1,7 @@
 """``tokenkit keys virtual serve``: keys made of software on a real wire."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +16,13 @@ from tokenkit.cli.serve_options import (
     selectors,
     touch_option,
     trace_option,
-    writer,
 )
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
     from tokenkit.serving import ServedKey, Server
+
+_LOOK_AGAIN_S = 0.5
 
 
 @click.command("serve", context_settings={"allow_interspersed_args": False})
@@ -64,6 +66,7 @@ def serve(
     once. tokenkit keys virtual ctl touches, unplugs and looks into them from anywhere.
     """
     from tokenkit.serving import CommandError, Server, serve_keys
+    from tokenkit.serving.child import in_foreground
 
     if state is not None:
         if len(keys) > 1:
@@ -71,7 +74,7 @@ def serve(
                 "--state is for one key; write --key 'PROFILE?state=FILE' for each"
             )
         keys = (f"{keys[0]}{'&' if '?' in keys[0] else '?'}state={state}",)
-    interactive = not command and sys.stdin is not None and sys.stdin.isatty()
+    interactive = not command and os.isatty(0) and in_foreground()
     ask = touch == "ask" or (touch is None and interactive)
 
     def ready(server: "Server") -> None:
@@ -79,12 +82,12 @@ def serve(
             return
         _announce(server, as_json)
         if interactive and ask:
-            _ask_at_terminal(server)
+            _Person(server)
 
     log_to_terminal()
     try:
         status = serve_keys(
-            Server(selectors(keys), port, writer(trace)),
+            Server(selectors(keys), port, trace),
             by_itself=not ask,
             ready=ready,
             command=command,
@@ -106,34 +109,62 @@ def _announce(server: "Server", as_json: bool) -> None:
         sys.stdout.flush()
 
 
-def _ask_at_terminal(server: "Server") -> None:
-    """Enter touches the key that asked last, n refuses."""
-    asked: list[ServedKey] = []
-    answering: set[asyncio.Task[None]] = set()
+class _Person:
+    """Somebody at the terminal: Enter touches the key that asked last and still waits, n refuses.
 
-    def requested(key: "ServedKey", reason: str) -> None:
-        asked[:] = [key]
+    Nothing is read while another program has the terminal, which would stop this one.
+    """
+
+    def __init__(self, server: "Server") -> None:
+        self._asked: list[ServedKey] = []
+        self._typed = b""
+        self._answering: set[asyncio.Task[None]] = set()
+        for key in server.keys:
+            key.on_request = self._requested
+        self._listen()
+
+    def _requested(self, key: "ServedKey", reason: str) -> None:
+        self._asked = [*(each for each in self._asked if each is not key), key]
         say(f"{key.serial_number}: touch to {reason} [Enter to touch, n to refuse]")
 
-    def entered() -> None:
-        line = sys.stdin.readline()
-        if not line:  # end of input: nobody is there any more
-            asyncio.get_running_loop().remove_reader(sys.stdin)
-        elif asked:
-            key, refuse = asked[0], line.strip().lower().startswith("n")
-            task = asyncio.get_running_loop().create_task(_answer(key, refuse))
-            answering.add(task)
-            task.add_done_callback(answering.discard)
+    def _listen(self) -> None:
+        asyncio.get_running_loop().add_reader(0, self._readable)
 
-    for key in server.keys:
-        key.on_request = requested
-    asyncio.get_running_loop().add_reader(sys.stdin, entered)
+    def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        from tokenkit.serving.child import in_foreground
+
+        if not in_foreground():
+            loop.remove_reader(0)
+            loop.call_later(_LOOK_AGAIN_S, self._listen)
+            return
+        try:
+            typed = os.read(0, 4096)
+        except OSError:
+            typed = b""
+        if not typed:  # end of input: nobody is there any more
+            loop.remove_reader(0)
+        *lines, self._typed = (self._typed + typed).split(b"\n")
+        for line in lines:
+            self._entered(line.strip().lower())
+
+    def _entered(self, line: bytes) -> None:
+        waiting = [key for key in self._asked if key.finger.awaited is not None]
+        if not waiting:
+            say("no key waits for a touch")
+        elif line in (b"", b"n", b"no"):
+            task = asyncio.get_running_loop().create_task(_answer(waiting[-1], refuse=bool(line)))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+        else:
+            say("Enter touches, n refuses")
 
 
-async def _answer(key: "ServedKey", refuse: bool) -> None:
+async def _answer(key: "ServedKey", *, refuse: bool) -> None:
     from tokenkit.virtual import Press
 
     try:
-        await key.touch(None if refuse else Press())
+        reason = await key.touch(None if refuse else Press())
+        say(f"{key.serial_number}: {'refused' if refuse else 'touched'} to {reason}")
     except TokenkitError as error:
         say(str(error))

@@ -1,17 +1,18 @@
-"""A command that runs while keys are served."""
+"""A command that runs while keys are served, and signals meanwhile."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from tokenkit.errors import TokenkitError
 
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127  # as shells have it
-_PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # these a terminal sends to the command by itself
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+_ALL = (*_TO_END, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class CommandError(TokenkitError):
@@ -22,27 +23,47 @@ class CommandError(TokenkitError):
         self.status = status
 
 
-async def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
+class Signals:
+    """What signals do while keys are served: ``taken`` says, and nothing ends this process.
+
+    So there is no moment, not while cleaning up either, at which one leaves something behind.
+    """
+
+    def __init__(self, taken: Callable[[signal.Signals], None]) -> None:
+        self.taken = taken
+        loop = asyncio.get_running_loop()
+        for number in _ALL:
+            loop.add_signal_handler(number, self._take, number)
+
+    def _take(self, number: signal.Signals) -> None:
+        self.taken(number)
+
+    def ignore(self) -> None:
+        self.taken = lambda number: None
+
+
+async def run_command(
+    command: Sequence[str], environment: Mapping[str, str], signals: Signals
+) -> int:
     """Run ``command`` with this process's standard streams; its status, 128 + n for signal n.
 
-    Signals are passed on to it: none of them ends this process before the command.
+    Signals are passed on to it.
     """
-    loop = asyncio.get_running_loop()
     waiting: list[signal.Signals] = []
     started: list[asyncio.subprocess.Process] = []
 
     def pass_on(number: signal.Signals) -> None:
-        if number in _FROM_TERMINAL and _in_foreground():
+        if number in _FROM_TERMINAL and in_foreground():
             return
         for process in started:
-            with suppress(ProcessLookupError):
-                process.send_signal(number)
+            # not by the process's own method, which would take its status from asyncio
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, number)
         if not started:
             waiting.append(number)
 
-    numbers = (*_PASSED_ON, *_FROM_TERMINAL)
-    for number in numbers:
-        loop.add_signal_handler(number, pass_on, number)
+    signals.taken = pass_on
     try:
         process = await asyncio.create_subprocess_exec(*command, env=dict(environment))
         started.append(process)
@@ -54,27 +75,22 @@ async def run_command(command: Sequence[str], environment: Mapping[str, str]) ->
     except OSError as error:
         raise CommandError(f"{command[0]}: {error.strerror}", _NOT_EXECUTABLE) from None
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        signals.ignore()
     return status if status >= 0 else 128 - status
 
 
-async def until_told() -> None:
+async def until_told(signals: Signals) -> None:
     """Return at SIGINT, SIGTERM or SIGHUP."""
     told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in numbers:
-        loop.add_signal_handler(number, told.set)
+    signals.taken = lambda number: told.set() if number in _TO_END else None
     try:
         await told.wait()
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        signals.ignore()
 
 
-def _in_foreground() -> bool:
-    """Whether this process group is the one that the terminal's keys interrupt."""
+def in_foreground() -> bool:
+    """Whether this process group is the one that the terminal's keys go to."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:

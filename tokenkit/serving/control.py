@@ -14,8 +14,11 @@ POST /keys/SERIAL/snapshot {"file", "overwrite"}; POST /keys/SERIAL/faults {"pla
 import asyncio
 import hmac
 import json
+import select
+import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,11 +30,13 @@ import msgspec
 
 from tokenkit import virtual
 from tokenkit.errors import TokenkitError
+from tokenkit.serving.control_client import is_left_over
 from tokenkit.serving.served_key import ServedKey
 from tokenkit.serving.server import ServeError, Server
 
 _MAX_BODY = 1 << 20
 _MAX_WAIT_S = 600.0
+_LOOK_S = 0.2  # for a client that has left
 _IDLE_S = 30.0  # a client that sends half a request
 
 
@@ -80,7 +85,8 @@ class Control:
     async def answer(self, method: str, path: str, body: bytes) -> tuple[HTTPStatus, Any]:
         """Status and what becomes JSON."""
         try:
-            match method, [unquote(part) for part in path.strip("/").split("/")]:
+            parts = path.partition("?")[0].strip("/").split("/")
+            match method, [unquote(part) for part in parts]:
                 case "GET", ["keys"]:
                     return HTTPStatus.OK, [key.facts() for key in self._server.keys]
                 case "GET", ["metrics"]:
@@ -137,6 +143,8 @@ class Control:
 
     async def _snapshot(self, key: ServedKey, body: bytes) -> dict[str, Any]:
         order = msgspec.json.decode(body, type=SnapshotOrder)
+        if not Path(order.file).is_absolute():
+            raise ValueError("file is an absolute path")
         key.snapshot(Path(order.file), order.overwrite)
         return {"file": order.file}
 
@@ -159,6 +167,9 @@ def _press(order: TouchOrder) -> virtual.Press:
     return virtual.Press(held_s=order.held_s, finger=order.finger, placement=placement)
 
 
+_ENDED = HTTPStatus.SERVICE_UNAVAILABLE, {"error": "the keys are served no longer"}
+
+
 class _Handler(BaseHTTPRequestHandler):
     """One request: its token first, then its size, then the loop's answer."""
 
@@ -179,25 +190,42 @@ class _Handler(BaseHTTPRequestHandler):
         if status >= HTTPStatus.BAD_REQUEST:  # its body may not have been read
             self.close_connection = True
             self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(OSError):  # the client has left
+            self.end_headers()
+            self.wfile.write(body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _serve
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
     def _answer(self) -> tuple[HTTPStatus, Any]:
         given = self.headers.get("Authorization", "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
             return HTTPStatus.UNAUTHORIZED, {"error": "the token of the control file is missing"}
         length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > _MAX_BODY:
+        if not length.isdecimal() or len(length) > 9 or int(length) > _MAX_BODY:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": f"at most {_MAX_BODY} bytes"}
         body = self.rfile.read(int(length))
         answer = self.control.answer(self.command, self.path, body)
         try:
-            return asyncio.run_coroutine_threadsafe(answer, self.loop).result()
-        except (RuntimeError, asyncio.CancelledError):  # the loop has ended meanwhile
+            future = asyncio.run_coroutine_threadsafe(answer, self.loop)
+        except RuntimeError:  # the loop has ended
             answer.close()
-            return HTTPStatus.SERVICE_UNAVAILABLE, {"error": "the keys are served no longer"}
+            return _ENDED
+        while True:
+            try:
+                return future.result(_LOOK_S)
+            except TimeoutError:
+                # an order whose client has given up touches nothing any more
+                if self._client_has_left():
+                    future.cancel()
+            except CancelledError:
+                return _ENDED
+
+    def _client_has_left(self) -> bool:
+        try:
+            readable = select.select([self.connection], [], [], 0)[0]
+            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: what a key's owner does is no news on the terminal."""
@@ -206,13 +234,15 @@ class _Handler(BaseHTTPRequestHandler):
 class ControlServer:
     """The API on ``host``, a loopback address, and ``port`` (0: any), from ``start`` to ``close``.
 
-    ``file`` is written with address and token, and removed at the end.
+    ``file`` is written with address and token, and removed at the end. Only a control file whose
+    API is gone is replaced: ServeError for any other file that is there.
     """
 
     def __init__(self, server: Server, file: Path, host: str = "127.0.0.1", port: int = 0) -> None:
         self._control = Control(server)
         self._file = file
         self._address = host, port
+        self._contents = b""
         self._http: ThreadingHTTPServer | None = None
 
     def start(self) -> str:
@@ -227,9 +257,16 @@ class ControlServer:
         self._http = http
         threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True).start()
         url = f"http://{self._address[0]}:{http.server_port}"
-        contents = json.dumps({"url": url, "token": token}).encode()
+        self._contents = json.dumps({"url": url, "token": token}).encode()
         try:
-            virtual.write_private_files({self._file: contents}, overwrite=True)
+            if is_left_over(self._file):
+                self._file.unlink(missing_ok=True)
+            virtual.write_private_files({self._file: self._contents})
+        except FileExistsError:
+            self.close()
+            raise ServeError(
+                f"control file {self._file}: it is there already: choose another name"
+            ) from None
         except OSError as error:
             self.close()
             raise ServeError(f"control file {self._file}: {error.strerror}") from error
@@ -241,5 +278,6 @@ class ControlServer:
             self._http.shutdown()
             self._http.server_close()
             self._http = None
-            with suppress(OSError):
-                self._file.unlink()
+            with suppress(OSError):  # not another's, that has come in its place
+                if self._file.read_bytes() == self._contents:
+                    self._file.unlink()

@@ -1,12 +1,12 @@
 """The other side of :mod:`tokenkit.serving.control`: find the API, ask it."""
 
+import http.client
 import json
 import os
 import stat
 import tempfile
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tokenkit.errors import TokenkitError
 
 ENVIRONMENT = "TOKENKIT_CONTROL"
 _SUFFIX = ".control"
+_TIMEOUT_S = 10.0
 
 
 class ControlError(TokenkitError):
@@ -25,9 +26,10 @@ def control_folder() -> Path:
 
     ControlError if somebody else has made it.
     """
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime:
-        folder = Path(runtime) / "tokenkit"
+    # a relative one is to be ignored, says the XDG base directory specification
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    if runtime.is_absolute():
+        folder = runtime / "tokenkit"
     else:
         folder = Path(tempfile.gettempdir()) / f"tokenkit-{os.getuid()}"
     try:
@@ -40,15 +42,22 @@ def control_folder() -> Path:
     return folder
 
 
-def remove_control_folder() -> None:
-    """Remove it if no program serves keys any more."""
-    with suppress(OSError):  # it holds another's file
-        control_folder().rmdir()
-
-
 def own_control_file() -> Path:
     """The file of this process."""
     return control_folder() / f"{os.getpid()}{_SUFFIX}"
+
+
+def is_left_over(file: Path) -> bool:
+    """Whether it is the control file of a program that was killed: nobody answers for it."""
+    try:
+        client = ControlClient(file)
+    except ControlError:
+        return False
+    try:
+        client.get("/keys")
+    except ControlError as error:
+        return isinstance(error.__cause__, urllib.error.URLError)
+    return False
 
 
 def find_control_file() -> Path:
@@ -88,24 +97,25 @@ class ControlClient:
             raise ControlError(f"{file}: it is no control file") from None
 
     def get(self, path: str) -> Any:
-        return self._ask("GET", path, None)
+        return self._ask("GET", path, None, _TIMEOUT_S)
 
     def post(self, path: str, order: dict[str, Any]) -> Any:
-        return self._ask("POST", path, json.dumps(order).encode())
+        timeout_s = order.get("wait_s", 0.0) + _TIMEOUT_S
+        return self._ask("POST", path, json.dumps(order).encode(), timeout_s)
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> Any:
+    def _ask(self, method: str, path: str, body: bytes | None, timeout_s: float) -> Any:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(self._url + path, body, headers, method=method)
         # whatever proxy the environment names is not for this computer's own address
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request) as response:
+            request = urllib.request.Request(self._url + path, body, headers, method=method)
+            with opener.open(request, timeout=timeout_s) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             with error:
                 raise ControlError(_message(error)) from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
             raise ControlError(f"{self._url}: {reason}: are the keys still served?") from error
 
 

@@ -4,19 +4,13 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
-from tokenkit.serving.child import run_command, until_told
+from tokenkit.serving.child import Signals, run_command, until_told
 from tokenkit.serving.control import ControlServer
-from tokenkit.serving.control_client import (
-    ENVIRONMENT,
-    own_control_file,
-    remove_control_folder,
-)
+from tokenkit.serving.control_client import ENVIRONMENT, own_control_file
 from tokenkit.serving.server import Server
-
-_ENDED = 128 + signal.SIGTERM
 
 
 def serve_keys(
@@ -36,33 +30,36 @@ def serve_keys(
     process's. Errors are those of :class:`Server`, ControlServer and run_command.
     """
 
-    async def serve() -> int:
+    async def serve(signals: Signals) -> int:
         async with server:
             for key in server.keys:
                 key.touch_by_itself(by_itself)
-            with ExitStack() as stack:
-                if control_file is None:
-                    file = own_control_file()
-                    stack.callback(remove_control_folder)
-                else:
-                    file = control_file.absolute()
-                control = stack.enter_context(closing(ControlServer(server, file)))
+            file = own_control_file() if control_file is None else control_file.absolute()
+            with closing(ControlServer(server, file)) as control:
                 control.start()
                 ready(server)
                 if command:
                     added = {**environment(), ENVIRONMENT: str(file)}
-                    return await run_command(command, {**os.environ, **added})
-                await until_told()
+                    return await run_command(command, {**os.environ, **added}, signals)
+                await until_told(signals)
                 return 0
 
     async def until_ended() -> int:
-        # ended while keys are still being plugged in: what is there already goes again
-        task = asyncio.ensure_future(serve())
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        ended: list[signal.Signals] = []
+
+        def end(number: signal.Signals) -> None:
+            # while keys are still being plugged in: what is there already goes again
+            ended.append(number)
+            signals.ignore()
+            task.cancel()
+
+        signals = Signals(end)
+        task = asyncio.ensure_future(serve(signals))
         try:
             return await task
         except asyncio.CancelledError:
-            return _ENDED
+            if not ended:
+                raise
+            return 128 + ended[0]
 
     return asyncio.run(until_ended())

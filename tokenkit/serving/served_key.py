@@ -36,6 +36,7 @@ class ServedKey:
         self._state = state
         self._plug: Plug | None = None
         self._asked = asyncio.Event()
+        self._moving = asyncio.Lock()  # one hand at a time
         self._touches = 0
         self._before: Counter[str] = Counter()  # counts of earlier plugs
 
@@ -43,28 +44,39 @@ class ServedKey:
     def serial_number(self) -> str:
         return self.key.serial_number
 
+    def is_called(self, serial_number: str) -> bool:
+        """Whether this is its serial number, or the number in it, which is what YubiKeys tell."""
+        mine = self.serial_number
+        return serial_number in (mine, mine.rpartition("-")[2].lstrip("0"))
+
     @property
     def where(self) -> str | None:
-        """What a host opens, None while it is unplugged."""
-        return None if self._plug is None else self._plug.where
+        """What a host opens, None while it is unplugged, or has vanished at a power cut."""
+        return self._plug.where if self._plug is not None and self._plug.plugged else None
 
     async def plug(self) -> None:
-        """Plug in; a plugged key stays as it is, unless it has lost its power."""
-        if not self.key.powered:
-            await self.unplug()
-        if self._plug is None:
-            self._plug = await self._port.plug(self.key, self._tap(self.key))
+        """Plug in; a plugged key stays as it is. Where the power was cut, it is there again."""
+        async with self._moving:
+            if self.where is None:
+                await self._pull()
+                self._plug = await self._port.plug(self.key, self._tap(self.key))
+            elif not self.key.powered:
+                self.key.power_again()
 
     async def unplug(self) -> None:
         """Pull out; twice does nothing."""
+        async with self._moving:
+            await self._pull()
+
+    async def _pull(self) -> None:
         if self._plug is not None:
             plug, self._plug = self._plug, None
-            await plug.pull()
             self._before += plug.counts
+            await plug.pull()
 
     def power(self, on: bool) -> None:
         """Let the key itself die or wake, while the host goes on seeing a device."""
-        if self._plug is None:
+        if self.where is None:
             raise TokenkitError(f"{self.serial_number} is unplugged: plug it in first")
         if on:
             self.key.power_again()
@@ -76,20 +88,26 @@ class ServedKey:
 
         Waits ``wait_s`` seconds for the key to ask; TokenkitError if it does not.
         """
-        finger = self.finger
-        if finger.awaited is None:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + wait_s
+        while (reason := self.finger.awaited) is None:
             self._asked.clear()
             try:
-                await asyncio.wait_for(self._asked.wait(), wait_s)
+                await asyncio.wait_for(self._asked.wait(), max(0.0, until_s - loop.time()))
             except TimeoutError:
-                raise TokenkitError(f"{self.serial_number} waits for no touch") from None
-        reason = finger.awaited
+                raise TokenkitError(f"{self.serial_number} {self._why_not()}") from None
         now_s = self.key.clock.now()
-        done = finger.refuse(now_s) if press is None else finger.press(press, now_s)
-        if reason is None or not done:
-            raise TokenkitError(f"{self.serial_number} has stopped waiting")
+        if press is None:
+            self.finger.refuse(now_s)
+        else:
+            self.finger.press(press, now_s)
         self.poke()
         return reason
+
+    def _why_not(self) -> str:
+        if self.where is None:
+            return "is unplugged"
+        return "waits for no touch" if self.key.powered else "has no power, and waits for no touch"
 
     def touch_by_itself(self, automatic: bool) -> None:
         """From now on touch at once, also what is awaited already; or wait for orders."""
@@ -134,10 +152,13 @@ class ServedKey:
         }
 
     async def close(self) -> None:
-        await self.unplug()
-        if self._state is not None:
-            self._state.close()
-            self._state = None
+        """Unplug, and set its file free, come what may."""
+        try:
+            await self.unplug()
+        finally:
+            if self._state is not None:
+                self._state.close()
+                self._state = None
 
     def _requested(self, reason: str) -> None:
         self._touches += 1

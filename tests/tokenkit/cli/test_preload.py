@@ -149,7 +149,7 @@ sys.stdin.read()
 """
     with subprocess.Popen(
         [*TOKENKIT, "--", sys.executable, "-c", program],
-        env=os.environ | {"TMPDIR": str(tmp_path)},
+        env=os.environ | {"TMPDIR": str(tmp_path), "XDG_RUNTIME_DIR": "/run"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -194,7 +194,7 @@ print("count", count)
 def test_without_a_handler_a_signal_ends_both(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*TOKENKIT, "--", "sh", "-c", "echo started; exec cat"],
-        env=os.environ | {"TMPDIR": str(tmp_path)},
+        env=os.environ | {"TMPDIR": str(tmp_path), "XDG_RUNTIME_DIR": "/run"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:

@@ -24,11 +24,13 @@ class LoopPlug:
         self._wire = HidWire(key, self.inbox.put_nowait, lambda: None, tap)
         self.counts = self._wire.counts
         self.channel = 0
+        self.plugged = True
 
     def poke(self) -> None:
         self._wire.poke()
 
     async def pull(self) -> None:
+        self.plugged = False
         self._wire.close()
 
     async def init(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tokenkit.serving import ControlClient, ControlError
+from tokenkit.serving import ControlClient, ControlError, ControlServer, ServeError
 from tokenkit.virtual import inspect_state
 
 from .conftest import Play, Scene
@@ -120,6 +120,94 @@ def test_a_touch_may_come_before_it_is_asked_for(play: Play) -> None:
     play(scene)
 
 
+def test_an_order_whose_client_has_left_touches_nothing(play: Play, control_file: Path) -> None:
+    def give_up(file: Path) -> None:
+        said = json.loads(file.read_text())
+        host, port = said["url"].removeprefix("http://").split(":")
+        body = b'{"wait_s": 60}'
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            head = f"POST /keys/-/touch HTTP/1.1\r\nAuthorization: Bearer {said['token']}\r\n"
+            connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    async def scene(scene: Scene) -> None:
+        [host] = scene.port.plugs
+        await host.init()
+        [key] = scene.server.keys
+        await asyncio.to_thread(give_up, control_file)
+        while not key._asked._waiters:  # the order has arrived and waits
+            await asyncio.sleep(0)
+        while key._asked._waiters:  # until it is found that nobody does
+            await asyncio.sleep(0.01)
+        host.send(CBOR, SELECTION)
+        assert (await scene.get("/keys/-"))["awaits_touch"]
+
+    play(scene)
+
+
+def test_two_hands_at_once_are_one_after_the_other(play: Play) -> None:
+    async def scene(scene: Scene) -> None:
+        [key] = scene.server.keys
+        await key.unplug()
+        await asyncio.gather(key.plug(), key.plug())
+        assert len(scene.port.plugs) == 2
+        await asyncio.gather(key.unplug(), key.plug(), key.unplug())
+        assert key.where is None
+        assert not any(plug.plugged for plug in scene.port.plugs)
+
+    play(scene)
+
+
+def test_a_key_that_vanished_is_plugged_in_again(play: Play) -> None:
+    async def scene(scene: Scene) -> None:
+        await scene.port.plugs[0].pull()  # as at a power cut
+        assert (await scene.get("/keys/-"))["where"] is None
+        with pytest.raises(ControlError, match="is unplugged"):
+            await scene.post("/keys/-/touch")
+        with pytest.raises(ControlError, match="plug it in first"):
+            await scene.post("/keys/-/power", on=True)
+        assert (await scene.post("/keys/-/plug", **{"in": True}))["where"] == "loop1"
+
+    play(scene)
+
+
+def test_a_key_may_be_called_by_its_number_alone(play: Play) -> None:
+    async def scene(scene: Scene) -> None:
+        key = scene.server.keys[0].serial_number
+        number = str(int(key.removeprefix("VIRTUAL-")))
+        assert (await scene.get(f"/keys/{number}"))["serial_number"] == key
+
+    play(scene, "virtual:yubikey-5.4?seed=1", "virtual:yubikey-5.4?seed=2")
+
+
+def test_another_file_is_not_taken_for_the_control_file(play: Play, control_file: Path) -> None:
+    async def nothing(scene: Scene) -> None:
+        return
+
+    control_file.write_text("precious")
+    with pytest.raises(ServeError, match="it is there already"):
+        play(nothing)
+    assert control_file.read_text() == "precious"
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        control_file.write_text(json.dumps({"url": url, "token": "t"}))  # of one that was killed
+        play(nothing)
+    assert not control_file.exists()
+
+
+def test_a_control_file_in_use_stays(play: Play, control_file: Path) -> None:
+    async def scene(scene: Scene) -> None:
+        second = ControlServer(scene.server, control_file)
+        with pytest.raises(ServeError, match="it is there already"):
+            await asyncio.to_thread(asyncio.run, begin(second))
+        assert (await scene.get("/keys/-"))["powered"]
+
+    async def begin(second: ControlServer) -> None:
+        second.start()
+
+    play(scene)
+
+
 def test_the_key_gives_up_and_a_late_touch_is_told(play: Play) -> None:
     async def scene(scene: Scene) -> None:
         [host] = scene.port.plugs
@@ -175,7 +263,8 @@ def test_a_finger_has_a_name_and_a_placement(play: Play) -> None:
         ("touch", {"fingr": "x"}, "unknown field `fingr`"),
         ("power", {}, "missing required field `on`"),
         ("plug", {"in": "yes"}, "Expected `bool`"),
-        ("snapshot", {"file": "a\0b"}, "null"),
+        ("snapshot", {"file": "/a\0b"}, "null"),
+        ("snapshot", {"file": "here.key"}, "absolute path"),
         ("dance", {}, "there is no POST"),
     ],
 )

@@ -11,7 +11,8 @@ import pytest
 from tokenkit.errors import TokenkitError
 from tokenkit.keys import parse_selector
 from tokenkit.serving import CommandError, ServeError, Server, run_command, until_told
-from tokenkit.virtual import inspect_state
+from tokenkit.serving.child import Signals
+from tokenkit.virtual import inspect_state, snapshot_state
 
 from .conftest import LoopPort
 
@@ -55,6 +56,52 @@ def test_a_file_in_use_is_refused_and_nothing_is_served(
     assert loop_port.plugs == []
 
 
+def test_a_copy_beside_its_original_is_refused(loop_port: LoopPort, tmp_path: Path) -> None:
+    original, copy = tmp_path / "a.key", tmp_path / "b.key"
+    serve(f"virtual:reference?state={original}")
+    snapshot_state(original, copy)
+    with pytest.raises(ServeError, match="is another key's here"):
+        serve(f"virtual:?state={original}", f"virtual:?state={copy}")
+    assert not loop_port.is_open
+    assert serve(f"virtual:?state={copy}")
+
+
+def test_a_trace_of_nothing_is_not_in_the_way(loop_port: LoopPort, tmp_path: Path) -> None:
+    trace = tmp_path / "t.pcapng"
+
+    async def whole() -> None:
+        async with Server([parse_selector("virtual:reference")], "loop", trace):
+            pass
+
+    loop_port.refuses = True
+    with pytest.raises(ServeError, match="no room"):
+        asyncio.run(whole())
+    assert not trace.exists()
+    loop_port.refuses = False
+    asyncio.run(whole())
+    assert trace.exists()
+
+
+def test_a_key_that_cannot_be_pulled_out_holds_nothing_else(
+    loop_port: LoopPort, tmp_path: Path
+) -> None:
+    files = [tmp_path / "a.key", tmp_path / "b.key"]
+
+    async def stuck() -> None:
+        raise OSError("busy")
+
+    async def whole() -> None:
+        selectors = [parse_selector(f"virtual:reference?state={file}") for file in files]
+        async with Server(selectors, "loop"):
+            loop_port.plugs.pop(0).pull = stuck  # type: ignore[method-assign]
+
+    with pytest.raises(OSError, match="busy"):
+        asyncio.run(whole())
+    assert not loop_port.is_open
+    for file in files:
+        assert inspect_state(file).identity.profile == "reference"
+
+
 def test_an_unknown_port() -> None:
     with pytest.raises(ServeError, match="did you mean uhid"):
         Server([], "uhidd")
@@ -63,7 +110,10 @@ def test_an_unknown_port() -> None:
 
 
 def run(*command: str) -> int:
-    return asyncio.run(run_command(command, os.environ))
+    async def whole() -> int:
+        return await run_command(command, os.environ, Signals(lambda number: None))
+
+    return asyncio.run(whole())
 
 
 def test_a_commands_status() -> None:
@@ -88,7 +138,7 @@ def test_sigterm_is_passed_on() -> None:
 
 def test_until_told() -> None:
     async def whole() -> None:
-        waiting = asyncio.create_task(until_told())
+        waiting = asyncio.create_task(until_told(Signals(lambda number: None)))
         await asyncio.sleep(0)
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(waiting, 10)
