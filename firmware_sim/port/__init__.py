@@ -2,7 +2,7 @@
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from firmware_sim.port.error import PortError
 
@@ -47,10 +47,10 @@ def _make(name: str, rest: str) -> "Port":
 
         return UhidPort()
     if name == "usbip":
+        from firmware_sim.port.socket_address import parse_host_and_port
         from firmware_sim.port.usbip import UsbIpPort
 
-        host, _, number = rest.rpartition(":")
-        return UsbIpPort(**_address(host, number))
+        return UsbIpPort(*parse_host_and_port(rest)) if rest else UsbIpPort()
     if name == "gadget":
         from firmware_sim.port.gadget import GadgetPort
 
@@ -58,18 +58,12 @@ def _make(name: str, rest: str) -> "Port":
     if name == "vpcd":
         from firmware_sim.port.vpcd import VpcdPort
 
-        return VpcdPort(**_address("", rest))
+        if rest and not (rest.isascii() and rest.isdigit() and len(rest) <= 5):
+            raise ValueError(f"{rest!r} is no port number")
+        return VpcdPort(int(rest)) if rest else VpcdPort()
     from firmware_sim.port.socket_port import SocketPort
 
     return SocketPort(f"{name}:{rest}")
-
-
-def _address(host: str, number: str) -> dict[str, Any]:
-    """Arguments ``host`` and ``port``, those that are there; ValueError for no port number."""
-    if number and not (number.isascii() and number.isdigit() and int(number) <= 0xFFFF):
-        raise ValueError(f"{number!r} is no port number")
-    named = {"host": host.removeprefix("[").removesuffix("]")} if host else {}
-    return {**named, "port": int(number)} if number else named
 
 
 def packet_port(path: Path) -> "Port":

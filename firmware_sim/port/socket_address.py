@@ -60,9 +60,9 @@ class TcpAddress:
         try:
             family = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0][0]
             listener = socket.create_server((self.host, self.port), family=family, backlog=_BACKLOG)
-        except OSError as error:
-            raise OSError(f"tcp:{self.host}:{self.port}: {_reason(error)}") from error
-        where = f"tcp:{self.host}:{listener.getsockname()[1]}"
+        except (OSError, UnicodeError) as error:  # a name that is none
+            raise OSError(f"tcp:{shown(self.host, self.port)}: {_reason(error)}") from error
+        where = f"tcp:{shown(self.host, listener.getsockname()[1])}"
         return listener, where, lambda: None
 
 
@@ -75,11 +75,31 @@ def parse_address(text: str) -> Address:
     if scheme == "unix" and rest and "\0" not in rest:
         return UnixAddress(Path(rest))
     if scheme == "tcp":
-        host, _, port = rest.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 0xFFFF:
-            return TcpAddress(host or "127.0.0.1", int(port))
+        with suppress(ValueError):
+            return TcpAddress(*parse_host_and_port(rest))
     raise ValueError(f"{text!r} is no address: {FORMS}")
+
+
+def parse_host_and_port(text: str) -> tuple[str, int]:
+    """``[HOST:]PORT``, an IPv6 address in brackets; this computer alone where there is no host.
+
+    ValueError for anything else.
+    """
+    host, colon, port = text.rpartition(":")
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 0xFFFF):
+        raise ValueError(f"{port!r} is no port number: write [HOST:]PORT")
+    if colon and not host:
+        raise ValueError("there is no host before the colon: write [HOST:]PORT")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(f"an IPv6 address is written in brackets: [{host}]:{port}")
+    return host or "127.0.0.1", int(port)
+
+
+def shown(host: str, port: int) -> str:
+    """As :func:`parse_host_and_port` reads it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _clear(path: Path) -> None:
@@ -103,7 +123,9 @@ def _clear(path: Path) -> None:
     raise OSError(f"{path}: somebody listens there already, choose another name")
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return "it is no name of a host"
     if not isinstance(error, socket.gaierror) and error.errno is None:
         return f"{error}, choose a shorter one"  # AF_UNIX path too long
     return error.strerror or str(error)

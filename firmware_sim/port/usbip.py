@@ -17,6 +17,7 @@ from firmware_sim.link.ctaphid import PACKET_SIZE
 from firmware_sim.link.usb import UsbIdentity
 from firmware_sim.link.usb_control import ControlEndpoint, StallError
 from firmware_sim.link.usbip import Exported, Request, Status, Submit, Unlink, UsbIpError
+from firmware_sim.port.socket_address import shown
 from firmware_sim.port.wire import HidWire, Tap
 from firmware_sim.security_key import SecurityKey
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _CONTROL, _INTERRUPT = 0, 1  # endpoint numbers
 _MAX_DEVICES = 127  # on a bus
+_MAX_CLIENTS = 64
+_SAYS_WITHIN_S = 10.0  # what it wants
 _MAX_PENDING = 1024  # a kernel has one or two
 _MAX_REPORTS = 4096  # what a host that never reads does not fetch: the oldest is lost
 # a client that vanished without a word would keep its key for ever
@@ -48,11 +51,13 @@ class UsbIpPort:
             server = await asyncio.start_server(
                 self._client, self.host, self.port, start_serving=False
             )
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             mend = "choose another port, or an address of this computer"
             if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
                 mend = "choose another port, or stop what listens there (usbipd?)"
             why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            if isinstance(error, UnicodeError):
+                why = "it is no name of a host"
             raise OSError(
                 f"cannot serve USB/IP at {self.host}, port {self.port}: {why}: {mend}"
             ) from error
@@ -70,7 +75,7 @@ class UsbIpPort:
         if number is None:
             raise OSError(f"a USB bus takes {_MAX_DEVICES} devices: serve more at another port")
         exported = Exported(number, UsbIdentity.of(key.profile, key.serial_number))
-        where = f"usbip://{self.host}:{self.port}/{exported.busid}"
+        where = f"usbip://{shown(self.host, self.port)}/{exported.busid}"
         plug = _Plug(where, key, exported, tap, lambda: self._plugs.pop(number, None))
         self._plugs[number] = plug
         return plug
@@ -89,7 +94,9 @@ class UsbIpPort:
         """One connection, whatever it sends: what is wrong ends it, and nothing else."""
         task = asyncio.current_task()
         assert task is not None
-        if self._server is None:  # closed since it was accepted
+        if self._server is None or len(self._clients) >= _MAX_CLIENTS:
+            if self._server is not None:  # else it was closed since this one was accepted
+                log.warning("USB/IP: refused a client, %d are there already", _MAX_CLIENTS)
             writer.transport.abort()
             return
         self._clients[task] = writer
@@ -102,6 +109,8 @@ class UsbIpPort:
         except asyncio.IncompleteReadError as error:
             if error.partial:
                 log.warning("%s: went away in the middle of a message", name)
+        except TimeoutError:
+            log.warning("%s: says nothing: connection closed", name)
         except OSError as error:
             log.info("%s: went away: %s", name, error)
         finally:
@@ -112,13 +121,17 @@ class UsbIpPort:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str
     ) -> None:
         _keep_alive(writer)
-        request = usbip.parse_request(await reader.readexactly(usbip.REQUEST_SIZE))
+        async with asyncio.timeout(_SAYS_WITHIN_S):
+            request = usbip.parse_request(await reader.readexactly(usbip.REQUEST_SIZE))
+            wanted = b""
+            if request is not Request.DEVICE_LIST:
+                wanted = await reader.readexactly(usbip.BUSID_SIZE)
         if request is Request.DEVICE_LIST:
             there = [plug.exported for plug in self._plugs.values() if plug.plugged]
             writer.write(usbip.device_list(sorted(there, key=lambda each: each.number)))
             await writer.drain()
             return
-        busid = usbip.parse_busid(await reader.readexactly(usbip.BUSID_SIZE))
+        busid = usbip.parse_busid(wanted)
         plug = next((each for each in self._plugs.values() if each.exported.busid == busid), None)
         if plug is None or not plug.plugged:
             log.warning("%s: wants %s, which is not there", name, ascii(busid))

@@ -188,6 +188,22 @@ assert "hidraw0" in os.listdir("/dev") and "null" in os.listdir("/dev")
     assert set(out.splitlines()) == {f"{stat.S_IFCHR | 0o600:#o} 240 0"}
 
 
+def test_a_node_by_its_name_in_the_current_folder() -> None:
+    script = "cd /dev && ls -l hidraw0 && exec 3<>hidraw0 && echo opened"
+    said = preload("sh", "-c", script).splitlines()
+    assert said[0].startswith("crw-------")
+    assert said[1] == "opened"
+
+
+def test_unplugged_it_is_nowhere_and_plugged_in_it_is_there_again() -> None:
+    ctl = f"{sys.executable} -m tokenkit keys virtual ctl"
+    look = "ls /dev/hidraw* /sys/class/hidraw 2>/dev/null | grep -c hidraw0; fido2-token -L"
+    said = preload("sh", "-c", f"{ctl} unplug; {look}; {ctl} plug; {look}").splitlines()
+    assert said[1] == "0"
+    assert said[-2] == "2"
+    assert said[-1].startswith("/dev/hidraw0: vendor=0x1209")
+
+
 def test_shells_walk_about_in_sysfs() -> None:
     script = "cd /sys/class/hidraw/hidraw0/device && cat uevent && cd .. && ls /dev/hidraw*"
     said = preload("sh", "-c", script, keys=("reference", "titan")).splitlines()

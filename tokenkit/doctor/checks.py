@@ -9,6 +9,7 @@ _RULES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/l
 _GROUP = "tokenkit"
 _PCSCD = "/run/pcscd/pcscd.comm"
 _VPCD_PORT = 35963
+_VPCD = ("/etc/reader.conf.d/vpcd", "/usr/local/etc/reader.conf.d/vpcd")
 
 
 def examine(system: System, ways: tuple[str, ...] = ()) -> dict[str, list[Finding]]:
@@ -23,11 +24,16 @@ def _rule(system: System, file: str) -> str | None:
 
 
 def _module(system: System, name: str) -> Finding:
-    state = system.module(name)
-    if state == "missing":
-        return Finding(f"module {name}", False, "this kernel has none", "take: tokenkit vm run")
-    mend = "" if state == "loaded" else f"sudo modprobe {name}"
-    return Finding(f"module {name}", state == "loaded", state, mend)
+    found, mend = {
+        "loaded": ("loaded", ""),
+        "loadable": ("loadable", f"sudo modprobe {name}"),
+        "missing": ("this kernel has none", "take: tokenkit vm run"),
+        "unknown": (
+            "cannot be seen from here",
+            f"modprobe {name} on the host of this container, or take: tokenkit vm run",
+        ),
+    }[system.module(name)]
+    return Finding(f"module {name}", not mend, found, mend)
 
 
 def _program(system: System, name: str, package: str) -> Finding:
@@ -55,11 +61,12 @@ def _uhid(system: System) -> Iterator[Finding]:
     """Virtual keys as /dev/hidrawN of this kernel."""
     if not system.exists("/dev/uhid"):
         yield _module(system, "uhid")
-        yield Finding("/dev/uhid", False, "is not there", "modprobe uhid; in a container: --device")
+        mend = "modprobe uhid; into a container: docker run --device /dev/uhid"
+        yield Finding("/dev/uhid", False, "is not there", mend)
         return
-    opens = system.may_open("/dev/uhid")
-    found = "may be opened" if opens else "may not be opened"
-    yield Finding("/dev/uhid", opens, found, "" if opens else "be in its group, see below")
+    problem = system.opening("/dev/uhid")
+    mend = "be in its group, see below" if problem == "Permission denied" else "modprobe uhid"
+    yield Finding("/dev/uhid", not problem, problem or "may be opened", mend if problem else "")
     if not system.is_root:
         yield from _uhid_group(system)
 
@@ -92,7 +99,7 @@ def _gadget(system: System) -> Iterator[Finding]:
     yield _module(system, "libcomposite")
     configfs = system.exists("/sys/kernel/config/usb_gadget")
     found = "there" if configfs else "not there"
-    mend = "" if configfs else "sudo modprobe libcomposite"
+    mend = "" if configfs else "sudo mount -t configfs none /sys/kernel/config, with libcomposite"
     yield Finding("configfs", configfs, found, mend)
     root = system.is_root
     yield Finding("root", root, "yes" if root else "no", "" if root else "sudo")
@@ -101,18 +108,23 @@ def _gadget(system: System) -> Iterator[Finding]:
 def _pcsc(system: System) -> Iterator[Finding]:
     """Keys on smart-card readers, physical and virtual."""
     package = system.python_package("smartcard")
-    mend = "" if package else "apt-get install swig libpcsclite-dev; pip install 'tokenkit[pcsc]'"
+    mend = "" if package else "sudo apt-get install gcc swig libpcsclite-dev; pip install '.[pcsc]'"
     yield Finding("pyscard", package, "installed" if package else "not installed", mend)
-    if system.answers(_PCSCD):
+    start = "sudo systemctl start pcscd.socket, or without systemd: sudo pcscd"
+    runs = system.answers(_PCSCD)
+    if runs:
         yield Finding("pcscd", True, f"answers at {_PCSCD}")
+    elif system.program("pcscd"):
+        yield Finding("pcscd", False, "is not running", start)
     else:
-        installed = system.program("pcscd")
-        mend = "sudo systemctl start pcscd.socket" if installed else "sudo apt-get install pcscd"
-        yield Finding("pcscd", False, "is not running" if installed else "not installed", mend)
-    listens = system.listens(_VPCD_PORT)
-    found = f"listens at port {_VPCD_PORT}" if listens else "does not listen"
-    mend = "" if listens else "sudo apt-get install vsmartcard-vpcd; sudo systemctl restart pcscd"
-    yield Finding("vpcd", listens, found, mend)
+        yield Finding("pcscd", False, "not installed", "sudo apt-get install pcscd")
+    if system.first(_VPCD):
+        listens = runs and system.listens(_VPCD_PORT)
+        found = f"listens at port {_VPCD_PORT}" if listens else "does not listen"
+        mend = "" if listens else "start pcscd again, which loads it"
+        yield Finding("vpcd", listens, found, mend)
+    else:
+        yield Finding("vpcd", False, "not installed", "sudo apt-get install vsmartcard-vpcd")
 
 
 def _vm(system: System) -> Iterator[Finding]:

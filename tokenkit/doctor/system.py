@@ -29,14 +29,21 @@ class System:
     def first(self, names: Iterable[str]) -> str | None:
         return next((name for name in names if self.exists(name)), None)
 
-    def may_open(self, name: str) -> bool:
-        return os.access(self.path(name), os.R_OK | os.W_OK)
+    def opening(self, name: str) -> str | None:
+        """Why ``name`` cannot be opened to read and write, None if it can."""
+        try:
+            os.close(os.open(self.path(name), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError as error:
+            return error.strerror
+        return None
 
     def module(self, name: str) -> str:
-        """``loaded``, ``loadable`` or ``missing``, for this kernel."""
+        """``loaded``, ``loadable``, ``missing``, or ``unknown``, as in most containers."""
         if self.exists(f"/sys/module/{name}"):
             return "loaded"
         folder = self.path(f"/lib/modules/{platform.release()}")
+        if not folder.is_dir():
+            return "unknown"
         file = name.replace("_", "[-_]")
         for index in ("modules.builtin", "modules.dep"):
             try:

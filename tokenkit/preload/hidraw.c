@@ -74,13 +74,14 @@ static int is_in(const char *path, const char *folder)
 	return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* The path of an open file into `buffer` of PATH_MAX bytes; 0 if there is none. */
+/* The path of an open file, or AT_FDCWD's, into `buffer` of PATH_MAX bytes; 0: there is none. */
 static int path_of(int fd, char *buffer)
 {
-	char link[40];
+	char link[40] = "/proc/self/cwd";
 	ssize_t length;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (fd != AT_FDCWD)
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	length = syscall(SYS_readlinkat, AT_FDCWD, link, buffer, PATH_MAX - 1);
 	if (length <= 0)
 		return 0;
@@ -97,7 +98,7 @@ static int name_of(int at, const char *path, char *name, int *inside)
 	*inside = 0;
 	if (path[0] == '/')
 		return snprintf(name, PATH_MAX, "%s", path) < PATH_MAX;
-	if (path[0] == '\0' || at == AT_FDCWD || !path_of(at, directory))
+	if (path[0] == '\0' || !path_of(at, directory))
 		return 0;
 	if (is_in(directory, root)) {
 		*inside = 1;
@@ -296,7 +297,7 @@ int __openat64_2(int at, const char *path, int flags)
 FOPEN(fopen)
 FOPEN(fopen64)
 
-/* folders; relative paths need no help once the current one is in ours */
+/* folders */
 
 DIR *opendir(const char *path)
 {

@@ -3,6 +3,8 @@
 import os
 import shutil
 import tempfile
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,7 @@ class PreloadPort:
 
     def __init__(self) -> None:
         self._root: Path | None = None
-        self._ports: dict[SecurityKey, tuple[str, Port]] = {}
+        self._nodes: dict[SecurityKey, tuple[Path, Port]] = {}
 
     async def open(self) -> None:
         built = library()
@@ -37,13 +39,13 @@ class PreloadPort:
         (root / "hidraw.so").symlink_to(built)
 
     async def plug(self, key: "SecurityKey", tap: "Tap | None" = None) -> "Plug":
-        if key not in self._ports:
+        if key not in self._nodes:
             node = self._tree.add(key)
-            self._ports[key] = f"/dev/{node.name}", virtual.packet_port(node)
-        where, port = self._ports[key]
+            self._nodes[key] = node, virtual.packet_port(node)
+        node, port = self._nodes[key]
         plug = await port.plug(key, tap)
-        plug.where = where  # as the programs know it
-        return plug
+        self._tree.show(node)
+        return _Plug(f"/dev/{node.name}", plug, lambda: self._tree.hide(node))
 
     def environment(self) -> dict[str, str]:
         """What makes programs see the keys that are plugged in by now, and the real files."""
@@ -57,11 +59,35 @@ class PreloadPort:
         }
 
     async def close(self) -> None:
-        for _, port in self._ports.values():
+        for _, port in self._nodes.values():
             await port.close()
         if self._root is not None:
             shutil.rmtree(self._root, ignore_errors=True)
             self._root = None
+
+
+class _Plug:
+    """A key at a socket, ``where`` the programs know its node; ``hide`` takes it out of sysfs."""
+
+    def __init__(self, where: str, plug: "Plug", hide: Callable[[], None]) -> None:
+        self.where = where
+        self._plug = plug
+        self._hide = hide
+
+    @property
+    def plugged(self) -> bool:
+        return self._plug.plugged
+
+    @property
+    def counts(self) -> "Counter[str]":
+        return self._plug.counts
+
+    def poke(self) -> None:
+        self._plug.poke()
+
+    async def pull(self) -> None:
+        self._hide()
+        await self._plug.pull()
 
 
 def _folder() -> str | None:

@@ -26,6 +26,7 @@ class Tree:
             with suppress(OSError):
                 self._taken.update(os.listdir(real / folder))
         self._made: dict[Path, None] = {}
+        self._ways: dict[Path, dict[str, str]] = {}
 
     def add(self, key: virtual.SecurityKey) -> Path:
         """All files for ``key`` but the node itself, whose path this is: the first free number."""
@@ -55,17 +56,32 @@ class Tree:
         self._link(f"{device}/subsystem", "sys/bus/hid")
         self._link(f"{hidraw}/subsystem", "sys/class/hidraw")
         self._link(f"{hidraw}/device", device)
-        self._link(f"sys/bus/hid/devices/{hid}", device)
-        self._link(f"sys/class/hidraw/{name}", hidraw)
-        self._link(f"sys/dev/char/{devt}", hidraw)
+        node = self.root / "dev" / name
+        self._ways[node] = {
+            f"sys/bus/hid/devices/{hid}": device,
+            f"sys/class/hidraw/{name}": hidraw,
+            f"sys/dev/char/{devt}": hidraw,
+        }
+        self.show(node)
         # what systemd's fido_id finds out
         self._write(
             f"run/udev/data/c{devt}",
             "I:1\nE:ID_FIDO_TOKEN=1\nE:ID_SECURITY_TOKEN=1\n"
             "G:security-device\nG:uaccess\nQ:security-device\nQ:uaccess\nV:1\n",
         )
-        self._folder(self.root / "dev")
-        return self.root / "dev" / name
+        self._folder(node.parent)
+        return node
+
+    def show(self, node: Path) -> None:
+        """Let programs that look for devices find that of ``node``."""
+        for link, target in self._ways[node].items():
+            with suppress(FileExistsError):
+                self._link(link, target)
+
+    def hide(self, node: Path) -> None:
+        """Let them find it no longer: it is unplugged."""
+        for link in self._ways[node]:
+            (self.root / link).unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Show in each folder what else is there in reality."""

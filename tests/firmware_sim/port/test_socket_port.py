@@ -354,7 +354,7 @@ def test_whatever_a_host_sends_the_key_goes_on(messages: list[bytes], packets: b
         ("unix:/run/key", UnixAddress(Path("/run/key"))),
         ("unix:a:b", UnixAddress(Path("a:b"))),
         ("tcp:8111", TcpAddress("127.0.0.1", 8111)),
-        ("tcp::0", TcpAddress("127.0.0.1", 0)),
+        ("tcp:0", TcpAddress("127.0.0.1", 0)),
         ("tcp:0.0.0.0:65535", TcpAddress("0.0.0.0", 65535)),
         ("tcp:[::1]:1", TcpAddress("::1", 1)),
     ],

@@ -200,6 +200,20 @@ def test_a_trace(tmp_path: Path) -> None:
     assert len(read_trace(trace).reports) >= 2
 
 
+def test_two_signals_at_once_leave_nothing_either(tmp_path: Path) -> None:
+    with served(tmp_path) as (process, _):
+        process.terminate()
+        process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_S) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_of_ipv6_is_shown_as_it_is_written(tmp_path: Path) -> None:
+    with served(tmp_path, "--port", "tcp:[::1]:0") as (_, key):
+        assert key["where"].startswith("tcp:[::1]:")
+
+
 def test_a_person_at_a_terminal(tmp_path: Path) -> None:
     command = [*TOKENKIT, "serve", "--port", f"unix:{tmp_path / 'key'}"]
     child, terminal = pty.fork()
@@ -217,7 +231,7 @@ def test_a_person_at_a_terminal(tmp_path: Path) -> None:
     until("ready unix:")
     results = []
     with connect(f"unix:{tmp_path / 'key'}") as device:
-        for answer in (b"\n", b"n\n"):
+        for answer in (b"what?\n\n", b"n\n"):
             shown = ""
             answered = []
 
@@ -248,7 +262,13 @@ def test_a_person_at_a_terminal(tmp_path: Path) -> None:
         (["--port", "tcp"], "write tcp:[HOST:]PORT"),
         (["--port", "tcp:none"], "write unix:PATH, tcp:PORT or tcp:HOST:PORT"),
         (["--port", "uhid:3"], "nothing may follow uhid"),
-        (["--port", "usbip:70000"], "'70000' is no port number"),
+        (["--port", "usbip:70000"], "'70000' is no port number: write [HOST:]PORT"),
+        (["--port", "usbip:localhost"], "'localhost' is no port number"),
+        (["--port", "usbip::99"], "there is no host before the colon"),
+        (["--port", "usbip:::1"], "an IPv6 address is written in brackets"),
+        (["--port", "usbip:a..b:90"], "it is no name of a host"),
+        (["--port", "tcp:a..b:90"], "it is no name of a host"),
+        (["--port", "vpcd:x"], "'x' is no port number"),
         (["--key", "yubikey-9"], "no profile 'yubikey-9'"),
         (["--key", "titan", "--key", "opensk", "--state", "f"], "--state is for one key"),
         (["--trace", "/nonexistent/t.pcapng"], "/nonexistent/t.pcapng"),

@@ -85,7 +85,7 @@ def test_a_locked_key(computer: Computer) -> None:
         (["modules.builtin:kernel/drivers/hid/uhid.ko"], "loaded"),
         (["modules.dep:kernel/drivers/hid/uhid.ko.xz: kernel/drivers/hid/hid.ko.xz"], "loadable"),
         (["modules.dep:kernel/drivers/hid/nouhid.ko:"], "missing"),
-        ([], "missing"),
+        ([], "unknown"),
     ],
 )
 def test_a_module(computer: Computer, files: list[str], state: str) -> None:
@@ -102,6 +102,12 @@ def test_a_module_whose_name_has_hyphens_in_its_file(computer: Computer) -> None
     computer.add(f"/lib/modules/{platform.release()}/modules.dep", line)
     found = computer.findings("usbip")["module vhci_hcd"]
     assert (found.found, found.mend) == ("loadable", "sudo modprobe vhci_hcd")
+
+
+def test_a_node_that_nothing_answers_at(computer: Computer) -> None:
+    computer.path("/dev/uhid").mkdir(parents=True)  # which cannot be opened to be written
+    found = computer.findings("uhid")["/dev/uhid"]
+    assert (found.good, found.found, found.mend) == (False, "Is a directory", "modprobe uhid")
 
 
 def test_uhid_that_may_be_opened(computer: Computer) -> None:
@@ -126,6 +132,12 @@ def test_the_group_for_uhid(computer: Computer, member: bool | None, found: str)
     assert not findings["udev rule"].good
     computer.add("/etc/udev/rules.d/71-tokenkit-uhid.rules")
     assert computer.findings("uhid")["udev rule"].good
+
+
+def test_vpcd(computer: Computer) -> None:
+    assert "apt-get install vsmartcard-vpcd" in computer.findings("pcsc")["vpcd"].mend
+    computer.add("/etc/reader.conf.d/vpcd")
+    assert "start pcscd" in computer.findings("pcsc")["vpcd"].mend
 
 
 def test_pcscd(computer: Computer) -> None:
