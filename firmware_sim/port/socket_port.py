@@ -39,7 +39,9 @@ class SocketPort:
     async def plug(self, key: SecurityKey, tap: Tap | None = None) -> "SocketPlug":
         if self._plug is not None:
             if self._plug.plugged:
-                raise OSError(f"{self._plug.where}: a key is plugged in there; give each its own")
+                raise OSError(
+                    f"{self._plug.where}: it takes one key: serve the next by another program"
+                )
             self._plug.close()
         self._plug = SocketPlug(self._address, key, tap)
         return self._plug

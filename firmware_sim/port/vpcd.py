@@ -52,11 +52,11 @@ class VpcdPort:
     async def plug(self, key: SecurityKey, tap: Tap | None = None) -> Plug:
         """Lay ``key`` on the first free reader; OSError if there is none, or it is no card."""
         if any(plug.holds(key) for plug in self._plugs.values()):
-            raise OSError("it lies on a reader already")
+            raise OSError(f"{key.serial_number} lies on a reader already")
         try:
             key.power_on(as_card=True)
         except ValueError as error:
-            raise OSError(f"it cannot be laid on a card reader: {error}") from None
+            raise OSError(f"no card: {error}") from None
         for slot, port in enumerate(self._ports):
             if port in self._plugs and not self._plugs[port].pulled:
                 continue

@@ -167,7 +167,7 @@ def faults(ctx: click.Context, plan: Path | None, clear: bool, serial: str | Non
         text = None if plan is None else plan.read_text("utf-8")
     except UnicodeDecodeError:
         raise TokenkitError(f"{plan}: it is not UTF-8") from None
-    answer = _order(ctx, serial, "faults", plan=text)
+    answer = _order(ctx, serial, "faults", plan=text, name=str(plan))
     what = "nothing goes wrong any more" if plan is None else f"things go wrong as {plan} says"
     echo(f"{answer['serial_number']}: {what}")
 

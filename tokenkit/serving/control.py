@@ -64,9 +64,10 @@ class SnapshotOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FaultsOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """``plan`` is the TOML text of a fault plan, None for none."""
+    """``plan`` is the TOML text of a fault plan, None for none; ``name`` is for messages."""
 
     plan: str | None
+    name: str = "sent"
 
 
 class Control:
@@ -149,8 +150,9 @@ class Control:
         return {"file": order.file}
 
     async def _faults(self, key: ServedKey, body: bytes) -> dict[str, Any]:
-        plan = msgspec.json.decode(body, type=FaultsOrder).plan
-        key.set_faults(None if plan is None else virtual.parse_plan("sent", plan))
+        order = msgspec.json.decode(body, type=FaultsOrder)
+        plan = None if order.plan is None else virtual.parse_plan(order.name, order.plan)
+        key.set_faults(plan)
         return {}
 
 
