@@ -287,7 +287,7 @@ def test_keep_alives_come_by_themselves_and_a_poke_ends_the_wait(address: str) -
 def test_one_key_at_a_time(address: str) -> None:
     async def scene(port: SocketPort) -> None:
         await port.plug(new_key())
-        with pytest.raises(OSError, match="give each its own"):
+        with pytest.raises(OSError, match="it takes one key"):
             await port.plug(new_key())
 
     play(address, scene)
