@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import resource
 import select
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from fido2.ctap import CtapError
 from fido2.ctap2 import Ctap2
 from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection, HidDescriptor
@@ -53,8 +55,15 @@ def connect(where: str) -> CtapHidDevice:
 
 
 @contextmanager
-def served(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+def served(
+    folder: Path, *options: str, largest_file: int | None = None
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """A program that serves one key, and what it said of it."""
+
+    def limit() -> None:
+        if largest_file is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
     control = str(folder / "control")
     command = [*TOKENKIT, "serve", "--port", f"unix:{folder / 'key'}", "--json", *options]
     with subprocess.Popen(
@@ -63,6 +72,7 @@ def served(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=limit,
     ) as process:
         assert process.stdout is not None
         try:
@@ -97,6 +107,34 @@ def test_a_key_in_a_file_lives_on(tmp_path: Path) -> None:
     with served(tmp_path, "--profile", f"?state={state}") as (_, key):
         assert key["serial_number"] == serial
     assert inspect_state(state).identity.serial_number == serial
+
+
+def fill(ctap: Ctap2) -> None:
+    """Store credentials for as long as there is room."""
+    user, parameters = {"id": b"user", "name": "user"}, [{"type": "public-key", "alg": -7}]
+    for number in range(100):
+        rp = {"id": f"{number}.example.com", "name": "x" * 60}
+        ctap.make_credential(bytes(32), rp, user, parameters, options={"rk": True})
+
+
+def test_a_disk_that_fills_up_is_a_log_line_and_the_key_serves_on(tmp_path: Path) -> None:
+    state = tmp_path / "my.key"
+    with served(tmp_path, "--state", str(state)):
+        pass
+    before = state.read_bytes()
+    with (
+        served(tmp_path, "--state", str(state), largest_file=len(before)) as (process, key),
+        connect(key["where"]) as device,
+    ):
+        with pytest.raises(CtapError, match="OTHER"):
+            fill(Ctap2(device))
+        assert device.ping(b"still there") == b"still there"
+        process.terminate()
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert f"{state}: " in said
+    assert "Traceback" not in said
+    assert inspect_state(state).identity.serial_number == key["serial_number"]
 
 
 def test_ctl(tmp_path: Path) -> None:
