@@ -64,7 +64,7 @@ class UhidPort:
         except (FileNotFoundError, NotADirectoryError):
             mend = "load its module: modprobe uhid (on the host, for a container)"
         except PermissionError:
-            mend = "you may not open it: install udev/71-tokenkit-uhid.rules, and join its group"
+            mend = "you may not open it: tokenkit doctor uhid says how"
         except OSError as error:  # no module for the node: ENODEV, ENXIO
             mend = f"{error.strerror}: load its module: modprobe uhid"
         raise PortError(

@@ -1,11 +1,15 @@
 """What each way to a key needs, looked at one by one."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from tokenkit.doctor.finding import Finding
 from tokenkit.doctor.system import System
 
 _RULES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
+# a wheel has none: there they are those of the source
+_SOURCE = Path(__file__).parents[2] / "udev"
+_SHIPPED = _SOURCE if _SOURCE.is_dir() else Path("udev")
 _GROUP = "tokenkit"
 _PCSCD = "/run/pcscd/pcscd.comm"
 _VPCD_PORT = 35963
@@ -46,7 +50,7 @@ def _keys(system: System) -> Iterator[Finding]:
     """Opening physical keys on USB."""
     # systemd's own, of 244 and later, or ours
     rule = _rule(system, "60-fido-id.rules") or _rule(system, "70-tokenkit-fido.rules")
-    mend = "" if rule else "sudo cp udev/70-tokenkit-fido.rules /etc/udev/rules.d/"
+    mend = "" if rule else f"sudo cp {_SHIPPED}/70-tokenkit-fido.rules /etc/udev/rules.d/"
     yield Finding("udev rule", rule is not None, rule or "none for FIDO keys", mend)
     from tokenkit.keys.hidraw import locked_keys
 
@@ -73,7 +77,7 @@ def _uhid(system: System) -> Iterator[Finding]:
 
 def _uhid_group(system: System) -> Iterator[Finding]:
     rule = _rule(system, "71-tokenkit-uhid.rules")
-    mend = "" if rule else "sudo cp udev/71-tokenkit-uhid.rules /etc/udev/rules.d/"
+    mend = "" if rule else f"sudo cp {_SHIPPED}/71-tokenkit-uhid.rules /etc/udev/rules.d/"
     yield Finding("udev rule", rule is not None, rule or "none for /dev/uhid", mend)
     member = system.group(_GROUP)
     if member is None:

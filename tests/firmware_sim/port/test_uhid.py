@@ -244,7 +244,7 @@ def test_without_the_module_the_mend_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "mend"), [(errno.EACCES, "71-tokenkit-uhid"), (errno.ENODEV, "modprobe uhid")]
+    ("number", "mend"), [(errno.EACCES, "tokenkit doctor uhid"), (errno.ENODEV, "modprobe uhid")]
 )
 def test_what_the_kernel_says_comes_with_the_mend(
     monkeypatch: pytest.MonkeyPatch, number: int, mend: str
