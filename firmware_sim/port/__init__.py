@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 __all__ = ["PORTS", "PortError", "make_port", "packet_port"]
 
-# name: what follows it after a colon, in brackets where it may be left out, and what it is
+# name: what follows it, in brackets where that may be left out
 PORTS = {
-    "uhid": ("", "the Linux kernel, by /dev/uhid: each key is a /dev/hidrawN"),
-    "usbip": ("[:[HOST:]PORT]", "a USB device for usbip attach, on this computer unless HOST"),
-    "gadget": ("", "this computer is the key, at its USB device port"),
-    "vpcd": ("[:PORT]", "a card on pcscd's virtual readers"),
-    "unix": ("PATH", "a Unix socket: raw reports of 64 bytes"),
-    "tcp": ("[HOST:]PORT", "a TCP port, of this computer unless HOST says more: raw reports"),
+    "uhid": "",
+    "usbip": "[:[HOST:]PORT]",
+    "gadget": "",
+    "vpcd": "[:PORT]",
+    "unix": "PATH",
+    "tcp": "[HOST:]PORT",
 }
 
 
@@ -30,7 +30,7 @@ def make_port(text: str) -> "Port":
         close = difflib.get_close_matches(name, PORTS, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(PORTS)}"
         raise PortError(f"no port {text!r}: {hint}")
-    form = PORTS[name][0]
+    form = PORTS[name]
     if rest and not form:
         raise PortError(f"port {text!r}: nothing may follow {name}")
     if not rest and form and not form.startswith("[:"):

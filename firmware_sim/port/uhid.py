@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 import os
 import select
 from collections import deque
@@ -12,8 +13,11 @@ from pathlib import Path
 from firmware_sim.link import uhid
 from firmware_sim.link.hid_report import REPORT_DESCRIPTOR
 from firmware_sim.link.usb import UsbIdentity
-from firmware_sim.port.wire import HidWire, PortError, Tap, log
+from firmware_sim.port.error import PortError
+from firmware_sim.port.wire import HidWire, Tap
 from firmware_sim.security_key import SecurityKey
+
+log = logging.getLogger(__name__)
 
 _NODE = Path("/dev/uhid")
 _SYSFS = Path("/sys/class/hidraw")

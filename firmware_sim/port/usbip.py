@@ -167,7 +167,7 @@ class _Plug:
 
     @property
     def plugged(self) -> bool:
-        return not (self._pulled or self._gone)
+        return not self._gone
 
     def poke(self) -> None:
         self._wire.poke()

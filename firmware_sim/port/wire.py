@@ -8,10 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from firmware_sim.link.ctaphid import PACKET_SIZE
-from firmware_sim.port.error import PortError
 from firmware_sim.security_key import SecurityKey, UnpluggedError
-
-__all__ = ["HidWire", "Plug", "Port", "PortError", "Tap", "log"]
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +40,7 @@ class Plug(Protocol):
 class Port(Protocol):
     """A way for keys into the world; ``open`` first, ``close`` last, which pulls all keys out.
 
-    :class:`PortError` where this computer does not let it.
+    OSError, whose message names the mend, where this computer does not let it.
     """
 
     apdus: bool
@@ -129,8 +126,7 @@ class HidWire:
             self._send(report)
 
     def _schedule(self) -> None:
-        if self._timer is not None:
-            self._stop_timer()
+        self._stop_timer()
         key = self._key
         if key.powered and (wake_s := key.link.wake_s()) < math.inf:
             delay_s = max(0.0, wake_s - key.clock.now())

@@ -17,7 +17,7 @@ import json
 import select
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from http import HTTPStatus
@@ -75,7 +75,7 @@ class Control:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._orders: dict[str, Callable[[ServedKey, bytes], Any]] = {
+        self._orders: dict[str, Callable[[ServedKey, bytes], Awaitable[dict[str, Any]]]] = {
             "touch": self._touch,
             "power": self._power,
             "plug": self._plug,

@@ -137,7 +137,7 @@ def test_an_order_whose_client_has_left_touches_nothing(play: Play, control_file
         while not key._asked._waiters:  # the order has arrived and waits
             await asyncio.sleep(0)
         while key._asked._waiters:  # until it is found that nobody does
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
         host.send(CBOR, SELECTION)
         assert (await scene.get("/keys/-"))["awaits_touch"]
 

@@ -46,15 +46,8 @@ def card_enumeration(who: UsbIdentity) -> list[tuple[bytes, bytes]]:
     reader = struct.pack(
         "<BBHBBIIIBIIBIIIIIBBHBB",
         *(54, _CARD, 0x0110, 0, 7),
-        *(
-            3,
-            4000,
-            4000,
-            0,
-            10752,
-            10752,
-            0,
-        ),  # protocols T=0 and T=1, clocks in kHz, rates in bit/s
+        *(3, 4000, 4000, 0),  # protocols T=0 and T=1, clocks in kHz
+        *(10752, 10752, 0),  # rates in bit/s
         *(65534, 0, 0),
         0x0004_0040,  # short and extended APDUs, parameters negotiated by the reader
         *(65544, 0xFF, 0xFF, 0, 0, 1),
