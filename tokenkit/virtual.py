@@ -33,7 +33,7 @@ from firmware_sim.otp.battery import Battery
 from firmware_sim.otp.display import Display
 from firmware_sim.otp.factory import Batch, Factory
 from firmware_sim.otp.private_file import write_private_files
-from firmware_sim.otp.seed_file import write_csv, write_pskc
+from firmware_sim.otp.seed_file import csv_file, write_csv, write_pskc
 from firmware_sim.otp.token import EmptyBatteryError, HardwareToken, TokenKind, TokenSpec
 from firmware_sim.port import PORTS, PortError, make_port, packet_port
 from firmware_sim.port.in_process import InProcessConnection, hid_descriptor
@@ -47,7 +47,7 @@ from firmware_sim.state_file import (
     snapshot_flash,
     snapshot_state,
 )
-from firmware_sim.world.clock import START_S, Clock, SimulatedClock, SystemClock
+from firmware_sim.world.clock import START_S, AdvancedClock, Clock, SimulatedClock, SystemClock
 from firmware_sim.world.entropy import Entropy, OsEntropy, SeededEntropy
 from firmware_sim.world.environment import Constant, DailyCycle, Environment, Schedule, place
 from firmware_sim.world.finger import (
@@ -72,6 +72,7 @@ __all__ = [
     "PORTS",
     "REPORT_DESCRIPTOR",
     "START_S",
+    "AdvancedClock",
     "Batch",
     "Battery",
     "BatteryChange",
@@ -121,6 +122,7 @@ __all__ = [
     "World",
     "clone_state",
     "connect",
+    "csv_file",
     "inspect_state",
     "load_plan",
     "load_profile",

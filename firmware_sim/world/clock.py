@@ -33,6 +33,33 @@ class SystemClock:
             time.sleep(left_s)
 
 
+class AdvancedClock:
+    """The computer's clock, ahead of it by as much as it was advanced.
+
+    It runs on by itself, and never goes back (``ValueError``).
+    """
+
+    def __init__(self, computer: Clock | None = None) -> None:
+        self._computer = SystemClock() if computer is None else computer
+        self._ahead_s = 0.0
+
+    def now(self) -> float:
+        return self._computer.now() + self._ahead_s
+
+    def set(self, true_s: float) -> None:
+        """Move to ``true_s``."""
+        self.advance(_finite(true_s) - self.now())
+
+    def advance(self, seconds: float) -> None:
+        """Move forward by ``seconds``."""
+        if _finite(seconds) < 0:
+            raise ValueError(f"true time cannot go back by {-seconds} s")
+        self._ahead_s += seconds
+
+    def wait_until(self, true_s: float) -> None:
+        self._computer.wait_until(true_s - self._ahead_s)
+
+
 @dataclass(eq=False)
 class Waiter:
     """A call that a simulated clock makes when its time comes."""

@@ -14,6 +14,7 @@ from tokenkit.verifier.errors import (
     DeleteConflict,
     EntityAlreadyExists,
     InvalidAuthenticationCode,
+    InvalidInput,
     InvalidResponse,
     LimitExceeded,
     Locked,
@@ -21,6 +22,7 @@ from tokenkit.verifier.errors import (
     NoSuchEntity,
     NotConsecutive,
     OutOfWindow,
+    PasswordPolicyViolation,
     Replayed,
     SealingKeyError,
     SeedFileError,
@@ -31,7 +33,16 @@ from tokenkit.verifier.errors import (
     ValidationError,
     VerifierError,
 )
-from tokenkit.verifier.model import AuditEvent, Ceremony, Device, DeviceKind, SignIn
+from tokenkit.verifier.model import (
+    AccessKey,
+    AuditEvent,
+    Ceremony,
+    Device,
+    DeviceKind,
+    Role,
+    SignIn,
+    User,
+)
 from tokenkit.verifier.names import ROOT
 from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, UserVerification, WebAuthnPolicy
 from tokenkit.verifier.verifier import Verifier
@@ -40,6 +51,7 @@ __all__ = [
     "MAX_DEVICES",
     "ROOT",
     "AccessDenied",
+    "AccessKey",
     "AuditEvent",
     "AuthenticatorApp",
     "Ceremony",
@@ -49,6 +61,7 @@ __all__ = [
     "DeviceKind",
     "EntityAlreadyExists",
     "InvalidAuthenticationCode",
+    "InvalidInput",
     "InvalidResponse",
     "LimitExceeded",
     "Locked",
@@ -56,7 +69,9 @@ __all__ = [
     "NoSuchEntity",
     "NotConsecutive",
     "OutOfWindow",
+    "PasswordPolicyViolation",
     "Replayed",
+    "Role",
     "SealingKeyError",
     "SeedFileError",
     "SignIn",
@@ -65,6 +80,7 @@ __all__ = [
     "TotpPolicy",
     "UnknownCeremony",
     "UntrustedAttestation",
+    "User",
     "UserVerification",
     "ValidationError",
     "Verifier",

@@ -1,27 +1,72 @@
 """Accounts: users, what they hold, and the log."""
 
-from tokenkit.verifier import records
-from tokenkit.verifier.desk import Desk
-from tokenkit.verifier.errors import EntityAlreadyExists, NoSuchEntity
-from tokenkit.verifier.model import AuditEvent, Device, DeviceKind
-from tokenkit.verifier.names import check_user_name
+from collections.abc import Mapping
+from typing import Any
+
+from tokenkit.verifier import identity_records, records
+from tokenkit.verifier.desk import Desk, no_such_user
+from tokenkit.verifier.errors import DeleteConflict, EntityAlreadyExists
+from tokenkit.verifier.model import AuditEvent, Device, DeviceKind, User
+from tokenkit.verifier.names import ID_BYTES, ROOT, check_path, check_user_name, unique_id, user_arn
 
 
 class Accounts(Desk):
     """The part of a verifier that knows users."""
 
-    def create_user(self, user: str) -> None:
-        """Make a user. EntityAlreadyExists, ValidationError."""
-        check_user_name(user)  # None as well, which elsewhere means any
-        with self._request("create-user", user) as request:
-            if records.find_user(request.connection, user) is not None:
-                raise EntityAlreadyExists(f"User with name {user} already exists.")
-            records.insert_user(request.connection, user, self._random_bytes(32))
+    def create_user(
+        self, user: str, *, path: str = "/", tags: Mapping[str, str] | None = None
+    ) -> User:
+        """Make a user. EntityAlreadyExists, ValidationError.
 
-    def users(self) -> list[str]:
+        Names that differ in the case of letters alone are the same to IAM.
+        """
+        check_user_name(user)  # None as well, which elsewhere means any
+        check_path(path)
+        with self._request("create-user", user) as request:
+            if records.is_user_name_taken(request.connection, user):
+                raise EntityAlreadyExists(f"User with name {user} already exists.")
+            row: dict[str, Any] = {
+                "name": user,
+                "handle": self._random_bytes(32),
+                "id": unique_id("AIDA", self._random_bytes(ID_BYTES)),
+                "path": path,
+                "created_s": request.now_s,
+            }
+            records.insert_user(request.connection, row)
+            identity_records.put_tags(request.connection, user_arn(user, path), tags or {})
+            return User(user, row["id"], path, request.now_s)
+
+    def user(self, user: str) -> User:
+        """NoSuchEntity, ValidationError."""
+        check_user_name(user)
+        with self._store.transaction() as connection:
+            row = records.find_user(connection, user)
+            if row is None:
+                raise no_such_user(user)
+            return identity_records.as_user(row)
+
+    def users(self) -> list[User]:
         """All users, "root" among them, in alphabetical order."""
         with self._store.transaction() as connection:
-            return records.user_names(connection)
+            return [identity_records.as_user(row) for row in records.all_users(connection)]
+
+    def delete_user(self, user: str) -> None:
+        """Forget a user who holds nothing any more. NoSuchEntity, DeleteConflict."""
+        with self._request("delete-user", user) as request:
+            row = request.demand_user(user)
+            if user == ROOT:
+                raise DeleteConflict("The root user cannot be deleted.")
+            connection = request.connection
+            for what, is_left in (
+                ("MFA device", bool(records.enabled_devices(connection, user))),
+                ("access keys", bool(identity_records.access_keys(connection, user))),
+                ("login profile", row.password is not None),
+                ("policies", bool(identity_records.user_policies(connection, user))),
+            ):
+                if is_left:
+                    raise DeleteConflict(f"Cannot delete entity, must delete {what} first.")
+            identity_records.delete_tags(connection, user_arn(user, row.path))
+            records.delete_user(connection, user)
 
     def devices(self, user: str | None = None) -> list[Device]:
         """The devices of one user, or of all; those enabled first come first.
@@ -32,7 +77,7 @@ class Accounts(Desk):
             check_user_name(user)
         with self._store.transaction() as connection:
             if user is not None and records.find_user(connection, user) is None:
-                raise NoSuchEntity(f"The user with name {user} cannot be found.")
+                raise no_such_user(user)
             return [self._device(row) for row in records.enabled_devices(connection, user)]
 
     def deactivate(self, user: str, serial_number: str) -> None:
@@ -45,6 +90,7 @@ class Accounts(Desk):
             row = request.demand_device(user, serial_number)
             if row.kind == DeviceKind.SECURITY_KEY:
                 records.delete_device(request.connection, serial_number)
+                identity_records.delete_tags(request.connection, serial_number)
             else:
                 records.update_device(
                     request.connection, serial_number, user=None, name="", enabled_s=None

@@ -18,11 +18,13 @@ _DOT = 4  # pixels
 class AuthenticatorApp:
     """A seed to be scanned; nobody's until it is enabled with two consecutive codes.
 
-    ``uri`` is ``otpauth://totp/…`` in the Key Uri Format. It holds the seed: show it once.
+    ``uri`` is ``otpauth://totp/…`` in the Key Uri Format. It holds the seed, as ``secret`` does in
+    base32: show them once.
     """
 
     serial_number: str
     uri: str = field(repr=False)
+    secret: str = field(repr=False)
 
     def qr_png(self) -> bytes:
         """The QR code as a PNG picture."""
@@ -40,9 +42,9 @@ class AuthenticatorApp:
         return picture.getvalue()
 
 
-def authenticator_app(name: str, seed: bytes) -> AuthenticatorApp:
+def authenticator_app(name: str, seed: bytes, path: str = "/") -> AuthenticatorApp:
     """An app called ``name`` under ``seed``."""
     secret = base64.b32encode(seed).decode().rstrip("=")
     totp = pyotp.TOTP(secret, digits=DIGITS, interval=PERIOD_S)
     uri = totp.provisioning_uri(name=f"{name}@{ACCOUNT_ID}", issuer_name=ISSUER)
-    return AuthenticatorApp(app_serial_number(name), uri)
+    return AuthenticatorApp(app_serial_number(name, path), uri, secret)

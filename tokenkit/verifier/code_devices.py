@@ -1,14 +1,14 @@
 """Devices that show codes: hardware tokens and authenticator apps."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row
 
-from tokenkit.verifier import records
+from tokenkit.verifier import identity_records, records
 from tokenkit.verifier.app import (
     ALGORITHM,
     DIGITS,
@@ -30,9 +30,15 @@ from tokenkit.verifier.errors import (
     VerifierError,
 )
 from tokenkit.verifier.model import Device, DeviceKind, SignIn
-from tokenkit.verifier.names import app_serial_number, check_app_name, check_device_name
+from tokenkit.verifier.names import (
+    app_serial_number,
+    check_app_name,
+    check_device_name,
+    check_path,
+)
 from tokenkit.verifier.resync import resynchronise
 from tokenkit.verifier.seed_file import Seed, read_seed_file
+from tokenkit.verifier.tags import check_tags
 from tokenkit.verifier.throttle import is_locked, wait_s
 from tokenkit.verifier.totp import CodeGenerator, TotpState, step, verify
 
@@ -49,7 +55,10 @@ class CodeDevices(Desk):
         PSKC (RFC 6030; encrypted with ``pre_shared_key``, or clear) or CSV with the columns of
         :func:`tokenkit.verifier.seed_file.read_seed_file`. SeedFileError, EntityAlreadyExists.
         """
-        seeds = read_seed_file(path, pre_shared_key)
+        return self.add_tokens(read_seed_file(path, pre_shared_key))
+
+    def add_tokens(self, seeds: list[Seed]) -> list[str]:
+        """The same for seeds that were read already. EntityAlreadyExists."""
         serial_numbers = [seed.serial_number for seed in seeds]
         with self._request("import-seeds") as request:
             request.detail["count"] = len(seeds)
@@ -63,20 +72,25 @@ class CodeDevices(Desk):
             self._insert(request, DeviceKind.HARDWARE_TOKEN, seeds)
         return serial_numbers
 
-    def create_authenticator_app(self, name: str) -> AuthenticatorApp:
+    def create_authenticator_app(
+        self, name: str, *, path: str = "/", tags: Mapping[str, str] | None = None
+    ) -> AuthenticatorApp:
         """Make a seed and the QR code that brings it to a phone: IAM's CreateVirtualMFADevice.
 
-        EntityAlreadyExists, ValidationError.
+        EntityAlreadyExists, LimitExceeded, InvalidInput, ValidationError.
         """
         check_app_name(name)
-        serial_number = app_serial_number(name)
+        check_path(path)
+        serial_number = app_serial_number(name, path)
         secret = self._random_bytes(SEED_BYTES)
         with self._request("create-authenticator-app", None, serial_number) as request:
             if records.find_device(request.connection, serial_number) is not None:
                 raise EntityAlreadyExists("MFA device already exists.")
             seed = Seed(serial_number, secret, ALGORITHM, DIGITS, PERIOD_S)
+            check_tags(tags or {}, {})
             self._insert(request, DeviceKind.AUTHENTICATOR_APP, [seed])
-        return authenticator_app(name, secret)
+            identity_records.put_tags(request.connection, serial_number, tags or {})
+        return authenticator_app(name, secret, path)
 
     def delete_authenticator_app(self, serial_number: str) -> None:
         """Forget an app that nobody holds: IAM's DeleteVirtualMFADevice.
@@ -90,6 +104,7 @@ class CodeDevices(Desk):
             if row.user is not None:
                 raise DeleteConflict("MFA VirtualDevice in use. Must deactivate first.")
             records.delete_device(request.connection, serial_number)
+            identity_records.delete_tags(request.connection, serial_number)
 
     def enable(
         self, user: str, serial_number: str, code1: str, code2: str, *, name: str = ""
@@ -165,6 +180,7 @@ class CodeDevices(Desk):
             {
                 "serial_number": seed.serial_number,
                 "kind": kind,
+                "created_s": request.now_s,
                 "seed": self._sealer.seal(seed.secret, seed.serial_number),
                 "algorithm": seed.algorithm,
                 "digits": seed.digits,

@@ -32,7 +32,7 @@ class Request:
         """The user's row, locked; NoSuchEntity."""
         row = records.find_user(self.connection, user)
         if row is None:
-            raise NoSuchEntity(f"The user with name {user} cannot be found.")
+            raise no_such_user(user)
         return row
 
     def demand_device(self, user: str, serial_number: str) -> Row[Any]:
@@ -128,6 +128,10 @@ class Desk:
         row = records.find_device(request.connection, serial_number)
         assert row is not None
         return self._device(row)
+
+
+def no_such_user(user: str) -> NoSuchEntity:
+    return NoSuchEntity(f"The user with name {user} cannot be found.")
 
 
 def no_such_device(serial_number: str) -> NoSuchEntity:

@@ -50,6 +50,18 @@ class DeleteConflict(VerifierError):
     code = "DeleteConflict"
 
 
+class InvalidInput(VerifierError):
+    """Arguments that contradict each other."""
+
+    code = "InvalidInput"
+
+
+class PasswordPolicyViolation(VerifierError):
+    """A password that is too short or too long."""
+
+    code = "PasswordPolicyViolation"
+
+
 class InvalidAuthenticationCode(VerifierError):
     """A code, or a pair of codes, that is not accepted; it counts as a failure."""
 

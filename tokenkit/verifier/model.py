@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from tokenkit.verifier.names import role_arn, user_arn
+
 
 class DeviceKind(StrEnum):
     HARDWARE_TOKEN = "hardware-token"
@@ -39,6 +41,57 @@ class Device:
     def offset_s(self) -> float:
         """The learned offset in seconds, as exact as whole time steps are."""
         return float(self.offset_steps * self.period_s)
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of the account; "root" is the account's owner. Times in seconds since the Unix epoch.
+
+    ``password_*`` are of the console's password.
+    """
+
+    name: str
+    id: str
+    path: str
+    created_s: float
+    has_password: bool = False
+    password_changed_s: float | None = None
+    password_used_s: float | None = None
+
+    @property
+    def arn(self) -> str:
+        return user_arn(self.name, self.path)
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """What programs sign requests with; ``secret`` is told when it is made, and to who checks."""
+
+    id: str
+    user: str
+    active: bool
+    created_s: float
+    secret: str = field(default="", repr=False)
+    used_s: float | None = None
+    used_service: str | None = None
+    used_region: str | None = None
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role; ``trust_policy`` is the JSON text that says who may assume it."""
+
+    name: str
+    id: str
+    path: str
+    created_s: float
+    trust_policy: str
+    description: str = ""
+    max_session_s: int = 3600
+
+    @property
+    def arn(self) -> str:
+        return role_arn(self.name, self.path)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ ACCOUNT_ID = "123456789012"
 _NAME = r"[\w+=,.@-]"
 _USER = re.compile(_NAME + "{1,64}", re.ASCII)
 _APP = re.compile(_NAME + "{1,226}", re.ASCII)
+_PATH = re.compile("(/[\x21-\x7e]+/)|/")
 _SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 _CHARACTERS = "A-Z a-z 0-9 _ + = , . @ -"
 
@@ -19,6 +20,15 @@ def check_user_name(name: str) -> None:
     """ValidationError unless IAM would take ``name``."""
     if not _fits(_USER, name):
         raise ValidationError(f"user name {name!r}: text of 1 to 64 of {_CHARACTERS}")
+
+
+def check_path(path: str) -> None:
+    """ValidationError unless IAM would take ``path``."""
+    if not (_fits(_PATH, path) and len(path) <= 512):
+        raise ValidationError(
+            "The specified value for path is invalid. It must begin and end with / and contain"
+            " only alphanumeric characters and/or / characters."
+        )
 
 
 def check_app_name(name: str) -> None:
@@ -45,9 +55,26 @@ def _fits(form: re.Pattern[str], text: object) -> bool:
     return isinstance(text, str) and form.fullmatch(text) is not None
 
 
-def app_serial_number(name: str) -> str:
+def unique_id(prefix: str, random_bytes: bytes) -> str:
+    """An identifier as IAM makes them, such as AIDAJQABLZS4A3QDU576Q; see ID_BYTES."""
+    return prefix + base64.b32encode(random_bytes).decode().rstrip("=")[:_ID_CHARACTERS]
+
+
+ID_BYTES = 11
+_ID_CHARACTERS = 17
+
+
+def user_arn(user: str, path: str = "/") -> str:
+    return f"arn:aws:iam::{ACCOUNT_ID}:" + (ROOT if user == ROOT else f"user{path}{user}")
+
+
+def role_arn(role: str, path: str = "/") -> str:
+    return f"arn:aws:iam::{ACCOUNT_ID}:role{path}{role}"
+
+
+def app_serial_number(name: str, path: str = "/") -> str:
     """The serial number of an authenticator app, as IAM forms a virtual MFA device's."""
-    return f"arn:aws:iam::{ACCOUNT_ID}:mfa/{name}"
+    return f"arn:aws:iam::{ACCOUNT_ID}:mfa{path}{name}"
 
 
 def key_serial_number(user: str, key_id: bytes) -> str:

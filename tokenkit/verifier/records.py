@@ -3,9 +3,17 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
-from tokenkit.verifier.store import audit, ceremonies, devices, users
+from tokenkit.verifier.chain import chained
+from tokenkit.verifier.store import (
+    audit,
+    audit_head,
+    ceremonies,
+    console_sessions,
+    devices,
+    users,
+)
 
 # built once: SQLAlchemy takes longer to build a statement than SQLite to run it
 _USER = select(users).where(users.c.name == bindparam("key")).with_for_update()
@@ -35,6 +43,8 @@ _REJECT = (
     .values(failures=devices.c.failures + 1, failed_s=bindparam("at_s"))
 )
 _AUDIT = insert(audit)
+_AUDIT_HEAD = select(audit_head).with_for_update()
+_ADVANCE_AUDIT = update(audit_head).values(lines=audit_head.c.lines + 1, hash=bindparam("new_hash"))
 _AT_ONCE = 500  # parameters of one statement
 
 
@@ -42,12 +52,29 @@ def find_user(connection: Connection, name: str) -> Row[Any] | None:
     return connection.execute(_USER, {"key": name}).one_or_none()
 
 
-def user_names(connection: Connection) -> list[str]:
-    return list(connection.scalars(select(users.c.name).order_by(users.c.name)))
+def all_users(connection: Connection) -> Sequence[Row[Any]]:
+    return connection.execute(select(users).order_by(users.c.name)).all()
 
 
-def insert_user(connection: Connection, name: str, handle: bytes) -> None:
-    connection.execute(insert(users), {"name": name, "handle": handle})
+def is_user_name_taken(connection: Connection, name: str) -> bool:
+    """Whatever the case of its letters."""
+    query = select(users.c.name).where(func.lower(users.c.name) == name.lower())
+    return connection.execute(query).first() is not None
+
+
+def insert_user(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(insert(users), row)
+
+
+def update_user(connection: Connection, name: str, **values: object) -> None:
+    connection.execute(update(users).where(users.c.name == name).values(**values))
+
+
+def delete_user(connection: Connection, name: str) -> None:
+    """A user who holds nothing; what was under way for the user goes, too."""
+    for table in (ceremonies, console_sessions):
+        connection.execute(delete(table).where(table.c.user == name))
+    connection.execute(delete(users).where(users.c.name == name))
 
 
 def find_device(connection: Connection, serial_number: str) -> Row[Any] | None:
@@ -133,8 +160,18 @@ def insert_audit(
     serial_number: str | None,
     detail: dict[str, Any],
 ) -> None:
-    line = {"at_s": at_s, "event": event, "user": user, "detail": detail}
-    connection.execute(_AUDIT, {**line, "serial_number": serial_number})
+    """Add a line to the log: the last change of a transaction, since others wait for its end."""
+    head = connection.execute(_AUDIT_HEAD).one()
+    line = {
+        "at_s": at_s,
+        "event": event,
+        "user": user,
+        "serial_number": serial_number,
+        "detail": detail,
+    }
+    found = chained(head.hash, line)
+    connection.execute(_AUDIT, {**line, "hash": found})
+    connection.execute(_ADVANCE_AUDIT, {"new_hash": found})
 
 
 def audit_lines(connection: Connection, user: str | None) -> Sequence[Row[Any]]:

@@ -66,6 +66,7 @@ class SecurityKeys(Desk):
                 "kind": DeviceKind.SECURITY_KEY,
                 "name": name,
                 "user": user,
+                "created_s": request.now_s,
                 "enabled_s": request.now_s,
                 "credential_id": credential.credential_id,
                 "credential": bytes(credential),

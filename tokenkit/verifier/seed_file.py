@@ -50,8 +50,15 @@ def read_seed_file(path: str | Path, pre_shared_key: bytes | None = None) -> lis
         raise SeedFileError(f"{path}: {error.strerror}") from None
     except ValueError as error:  # no name that a file can have
         raise SeedFileError(f"{str(path)!r}: {error}") from None
+    return parse_seed_file(contents, str(path), pre_shared_key)
+
+
+def parse_seed_file(
+    contents: bytes, name: str = "seeds", pre_shared_key: bytes | None = None
+) -> list[Seed]:
+    """The same for the ``contents`` of a file, which messages call ``name``."""
     if len(contents) > _MOST_BYTES:
-        raise SeedFileError(f"{path}: over {_MOST_BYTES // 2**20} MiB: split it")
+        raise SeedFileError(f"{name}: over {_MOST_BYTES // 2**20} MiB: split it")
     is_pskc = contents.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
     try:
         seeds = [
@@ -60,7 +67,7 @@ def read_seed_file(path: str | Path, pre_shared_key: bytes | None = None) -> lis
         ]
         _check_file(seeds)
     except SeedFileError as error:
-        raise SeedFileError(f"{path}: {error}") from None
+        raise SeedFileError(f"{name}: {error}") from None
     return seeds
 
 

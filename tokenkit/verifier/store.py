@@ -22,6 +22,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     create_engine,
     event,
     insert,
@@ -35,7 +36,7 @@ from sqlalchemy.pool import StaticPool
 from tokenkit.errors import MissingExtraError
 from tokenkit.verifier.errors import StoreError
 
-_VERSION = 1
+_VERSION = 2
 _LOCK_TIMEOUT_S = 30.0
 
 _metadata = MetaData()
@@ -52,6 +53,52 @@ users = Table(
     _metadata,
     Column("name", String(64), primary_key=True),
     Column("handle", LargeBinary, nullable=False, unique=True),
+    Column("id", String(128), nullable=False, unique=True),
+    Column("path", String(512), nullable=False),
+    Column("created_s", Double, nullable=False),
+    # for the console
+    Column("password", String(512), nullable=True),
+    Column("password_changed_s", Double, nullable=True),
+    Column("password_used_s", Double, nullable=True),
+    Column("password_failures", Integer, nullable=False, default=0),
+    Column("password_failed_s", Double, nullable=False, default=0.0),
+)
+access_keys = Table(
+    "mfa_access_key",
+    _metadata,
+    Column("id", String(128), primary_key=True),
+    Column("user", ForeignKey("mfa_user.name"), nullable=False, index=True),
+    Column("secret", LargeBinary, nullable=False),  # sealed
+    Column("active", Boolean, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("used_s", Double, nullable=True),
+    Column("used_service", String(32), nullable=True),
+    Column("used_region", String(64), nullable=True),
+)
+user_policies = Table(
+    "mfa_user_policy",
+    _metadata,
+    Column("user", ForeignKey("mfa_user.name"), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("document", Text, nullable=False),
+)
+roles = Table(
+    "mfa_role",
+    _metadata,
+    Column("name", String(64), primary_key=True),
+    Column("id", String(128), nullable=False, unique=True),
+    Column("path", String(512), nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("trust_policy", Text, nullable=False),
+    Column("description", String(1000), nullable=False, default=""),
+    Column("max_session_s", Integer, nullable=False),
+)
+role_policies = Table(
+    "mfa_role_policy",
+    _metadata,
+    Column("role", ForeignKey("mfa_role.name"), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("document", Text, nullable=False),
 )
 devices = Table(
     "mfa_device",
@@ -60,6 +107,7 @@ devices = Table(
     Column("kind", String(32), nullable=False),
     Column("name", String(256), nullable=False, default=""),
     Column("user", ForeignKey("mfa_user.name"), nullable=True),
+    Column("created_s", Double, nullable=False),
     Column("enabled_s", Double, nullable=True),
     Column("last_used_s", Double, nullable=True),
     # tokens and apps
@@ -71,12 +119,30 @@ devices = Table(
     Column("last_counter", BigInteger, nullable=True),
     Column("failures", Integer, nullable=False, default=0),
     Column("failed_s", Double, nullable=False, default=0.0),
+    # what is learned of their clocks, see drift.py; null until two codes were given
+    Column("synced_s", Double, nullable=True),
+    Column("synced_offset_s", Double, nullable=True),
+    Column("learned_s", Double, nullable=True),
+    Column("offset_s", Double, nullable=True),
+    Column("rate", Double, nullable=True),
+    Column("offset_variance", Double, nullable=True),
+    Column("covariance", Double, nullable=True),
+    Column("rate_variance", Double, nullable=True),
     # security keys
     Column("credential_id", LargeBinary, nullable=True, unique=True),
     Column("credential", LargeBinary, nullable=True),
     Column("sign_count", BigInteger, nullable=False, default=0),
     Column("clone_suspected", Boolean, nullable=False, default=False),
+    Column("attestation_format", String(32), nullable=True),
+    Column("transports", JSON, nullable=True),
     Index("mfa_device_user", "user"),
+)
+tags = Table(
+    "mfa_tag",
+    _metadata,
+    Column("resource", String(1024), primary_key=True),  # a device's serial number, or an ARN
+    Column("key", String(128), primary_key=True),
+    Column("value", String(256), nullable=False),
 )
 ceremonies = Table(
     "mfa_ceremony",
@@ -84,6 +150,14 @@ ceremonies = Table(
     Column("id", String(64), primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("user", ForeignKey("mfa_user.name"), nullable=False),
+    Column("state", JSON, nullable=False),
+    Column("expires_s", Double, nullable=False, index=True),
+)
+console_sessions = Table(
+    "mfa_console_session",
+    _metadata,
+    Column("id_hash", LargeBinary, primary_key=True),  # SHA-256 of what is in the cookie
+    Column("user", ForeignKey("mfa_user.name"), nullable=False, index=True),
     Column("state", JSON, nullable=False),
     Column("expires_s", Double, nullable=False, index=True),
 )
@@ -96,6 +170,14 @@ audit = Table(
     Column("user", String(64), nullable=True),
     Column("serial_number", String(256), nullable=True),
     Column("detail", JSON, nullable=False),
+    Column("hash", LargeBinary, nullable=False),  # SHA-256 over the line before's and this line
+)
+audit_head = Table(
+    "mfa_audit_head",
+    _metadata,
+    Column("id", Integer, primary_key=True),  # 1, the only row
+    Column("lines", _BigId, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
 )
 
 
@@ -136,6 +218,7 @@ class Store:
                     raise StoreError(f"{self._name} is another program's database: choose a file")
                 _metadata.create_all(connection)
                 connection.execute(insert(about).values(version=_VERSION, seal_check=seal_check))
+                connection.execute(insert(audit_head).values(id=1, lines=0, hash=bytes(32)))
                 connection.execute(insert(users).values(**first_user))
             row = connection.execute(select(about)).one()
         if row.version != _VERSION:

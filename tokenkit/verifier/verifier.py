@@ -4,20 +4,24 @@ import os
 import time
 from collections.abc import Callable
 
+from tokenkit.verifier.access_keys import AccessKeys
 from tokenkit.verifier.accounts import Accounts
 from tokenkit.verifier.code_devices import CodeDevices
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
-from tokenkit.verifier.names import ROOT
+from tokenkit.verifier.names import ACCOUNT_ID, ROOT
+from tokenkit.verifier.passwords import Passwords
+from tokenkit.verifier.permissions import Permissions
 from tokenkit.verifier.policy import TotpPolicy, WebAuthnPolicy
 from tokenkit.verifier.seal import KEY_BYTES, Sealer
 from tokenkit.verifier.security_keys import SecurityKeys
 from tokenkit.verifier.store import Store, is_in_memory, parse_url
+from tokenkit.verifier.tags import Tags
 from tokenkit.verifier.webauthn import RelyingParty
 
 _SEAL_CHECK = b"tokenkit"
 
 
-class Verifier(Accounts, CodeDevices, SecurityKeys):
+class Verifier(Accounts, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions):
     """Users, their MFA devices, and what they may sign in with.
 
     ``url`` is SQLAlchemy's: ``sqlite://`` in memory (the default), ``sqlite:///FILE``, or
@@ -55,7 +59,13 @@ class Verifier(Accounts, CodeDevices, SecurityKeys):
         store = Store(parsed)
         super().__init__(store, now, random_bytes, sealer, totp or TotpPolicy(), webauthn)
         try:
-            root = {"name": ROOT, "handle": random_bytes(32)}
+            root = {
+                "name": ROOT,
+                "handle": random_bytes(32),
+                "id": ACCOUNT_ID,
+                "path": "/",
+                "created_s": now(),
+            }
             sealer.open(store.initialise(sealer.seal(_SEAL_CHECK, "seeds"), root), "seeds")
         except VerifierError:
             store.close()

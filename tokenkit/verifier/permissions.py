@@ -1,0 +1,142 @@
+"""What users and roles may do: policy documents, kept as text. No evaluation in here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row
+
+from tokenkit.verifier import identity_records
+from tokenkit.verifier.desk import Desk, Request
+from tokenkit.verifier.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity
+from tokenkit.verifier.model import Role
+from tokenkit.verifier.names import ID_BYTES, check_path, check_user_name, role_arn, unique_id
+
+
+class Permissions(Desk):
+    """The part of a verifier that knows policies and roles. Documents are kept as they came."""
+
+    def put_user_policy(self, user: str, name: str, document: str) -> None:
+        """NoSuchEntity."""
+        with self._request("put-user-policy", user) as request:
+            request.demand_user(user)
+            request.detail["policy"] = name
+            identity_records.put_user_policy(request.connection, user, name, document)
+
+    def user_policies(self, user: str) -> dict[str, str]:
+        """Documents by name, in alphabetical order. NoSuchEntity, ValidationError."""
+        check_user_name(user)
+        with self._store.transaction() as connection:
+            return identity_records.user_policies(connection, user)
+
+    def delete_user_policy(self, user: str, name: str) -> None:
+        """NoSuchEntity."""
+        with self._request("delete-user-policy", user) as request:
+            request.demand_user(user)
+            request.detail["policy"] = name
+            if not identity_records.delete_user_policy(request.connection, user, name):
+                raise _no_such_policy("user", name)
+
+    def create_role(
+        self,
+        name: str,
+        trust_policy: str,
+        *,
+        path: str = "/",
+        description: str = "",
+        max_session_s: int = 3600,
+        tags: Mapping[str, str] | None = None,
+    ) -> Role:
+        """EntityAlreadyExists, ValidationError."""
+        check_path(path)
+        with self._request("create-role") as request:
+            request.detail["role"] = name
+            if identity_records.find_role(request.connection, name) is not None:
+                raise EntityAlreadyExists(f"Role with name {name} already exists.")
+            row: dict[str, Any] = {
+                "name": name,
+                "id": unique_id("AROA", self._random_bytes(ID_BYTES)),
+                "path": path,
+                "created_s": request.now_s,
+                "trust_policy": trust_policy,
+                "description": description,
+                "max_session_s": max_session_s,
+            }
+            identity_records.insert_role(request.connection, row)
+            identity_records.put_tags(request.connection, role_arn(name, path), tags or {})
+            return Role(**row)
+
+    def role(self, name: str) -> Role:
+        """NoSuchEntity."""
+        with self._store.transaction() as connection:
+            row = identity_records.find_role(connection, name)
+        if row is None:
+            raise _no_such_role(name)
+        return _role(row)
+
+    def roles(self) -> list[Role]:
+        """All roles, in alphabetical order."""
+        with self._store.transaction() as connection:
+            return [_role(row) for row in identity_records.all_roles(connection)]
+
+    def set_trust_policy(self, name: str, trust_policy: str) -> None:
+        """NoSuchEntity."""
+        with self._request("update-trust-policy") as request:
+            _demand_role(request, name)
+            identity_records.update_role(request.connection, name, trust_policy=trust_policy)
+
+    def delete_role(self, name: str) -> None:
+        """NoSuchEntity, DeleteConflict."""
+        with self._request("delete-role") as request:
+            role = _demand_role(request, name)
+            if identity_records.role_policies(request.connection, name):
+                raise DeleteConflict("Cannot delete entity, must delete policies first.")
+            identity_records.delete_tags(request.connection, role.arn)
+            identity_records.delete_role(request.connection, name)
+
+    def put_role_policy(self, role: str, name: str, document: str) -> None:
+        """NoSuchEntity."""
+        with self._request("put-role-policy") as request:
+            _demand_role(request, role)
+            request.detail["policy"] = name
+            identity_records.put_role_policy(request.connection, role, name, document)
+
+    def role_policies(self, role: str) -> dict[str, str]:
+        """Documents by name, in alphabetical order."""
+        with self._store.transaction() as connection:
+            return identity_records.role_policies(connection, role)
+
+    def delete_role_policy(self, role: str, name: str) -> None:
+        """NoSuchEntity."""
+        with self._request("delete-role-policy") as request:
+            _demand_role(request, role)
+            request.detail["policy"] = name
+            if not identity_records.delete_role_policy(request.connection, role, name):
+                raise _no_such_policy("role", name)
+
+
+def _demand_role(request: Request, name: str) -> Role:
+    request.detail["role"] = name
+    row = identity_records.find_role(request.connection, name)
+    if row is None:
+        raise _no_such_role(name)
+    return _role(row)
+
+
+def _role(row: Row[Any]) -> Role:
+    return Role(
+        row.name,
+        row.id,
+        row.path,
+        row.created_s,
+        row.trust_policy,
+        row.description,
+        row.max_session_s,
+    )
+
+
+def _no_such_role(name: str) -> NoSuchEntity:
+    return NoSuchEntity(f"The role with name {name} cannot be found.")
+
+
+def _no_such_policy(owner: str, name: str) -> NoSuchEntity:
+    return NoSuchEntity(f"The {owner} policy with name {name} cannot be found.")
