@@ -61,12 +61,12 @@ class Call:
     ) -> tuple[list[_Item], dict[str, Any]]:
         """The items from Marker on, MaxItems at most, and what the answer says of the rest.
 
-        ``items`` are in the order of their keys, which JSON can write; items that come or go
-        between two calls shift no others.
+        They come in the order of their keys, which JSON can write; items that come or go between
+        two calls shift no others.
         """
         after = self._marked()
         try:
-            rest = [item for item in items if after is None or key(item) > after]
+            rest = sorted((item for item in items if after is None or key(item) > after), key=key)
         except TypeError:
             raise _INVALID_MARKER from None
         most = self.given("MaxItems", _DEFAULT_ITEMS)

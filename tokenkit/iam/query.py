@@ -31,9 +31,7 @@ def parse_form(body: bytes) -> dict[str, str]:
     """The fields of a form; MalformedInput if it is none, or names one twice."""
     try:
         text = body.decode("ascii")
-        pairs = parse_qsl(
-            text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS
-        )
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise AwsError(
             "MalformedInput", f"The request is no form of at most {_MAX_FIELDS} fields in UTF-8."
@@ -79,9 +77,7 @@ def _tree(fields: Mapping[str, str]) -> dict[str, Any]:
     return root
 
 
-def _read_structure(
-    shape: Any, where: str, given: Any, wrong: list[str]
-) -> dict[str, Any]:
+def _read_structure(shape: Any, where: str, given: Any, wrong: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     tree = given if isinstance(given, dict) else {}
     for name, member in shape.members.items():
@@ -210,4 +206,3 @@ def _failed(where: str, rule: str, *, null: bool = False) -> str:
 def _lower(name: str) -> str:
     """A member's name as AWS's messages have it: UserName is userName, MFAx is mFAx."""
     return name[:1].lower() + name[1:]
-

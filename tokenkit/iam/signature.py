@@ -90,7 +90,9 @@ def _from_header(header: str, request: HttpRequest) -> Signature:
 def _from_query(parameters: Mapping[str, str]) -> Signature:
     for name in ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders"):
         if name not in parameters:
-            raise AwsError("IncompleteSignature", f"AWS query-string parameters must include {name}")
+            raise AwsError(
+                "IncompleteSignature", f"AWS query-string parameters must include {name}"
+            )
     if parameters["X-Amz-Algorithm"] != ALGORITHM:
         raise AwsError("IncompleteSignature", f"Sign requests by {ALGORITHM}.")
     expires = parameters.get("X-Amz-Expires", str(int(SKEW_S)))

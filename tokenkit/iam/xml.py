@@ -17,7 +17,9 @@ from tokenkit.iam.errors import AwsError, status_of
 _UNWRITABLE = regex.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def response(api: Api, operation: OperationModel, result: Mapping[str, Any], request_id: str) -> str:
+def response(
+    api: Api, operation: OperationModel, result: Mapping[str, Any], request_id: str
+) -> str:
     """``result`` has the members of the operation's output shape; times are seconds since 1970."""
     name = operation.name
     shape = operation.output_shape

@@ -22,7 +22,9 @@ from tokenkit.verifier.webauthn import RelyingParty
 _SEAL_CHECK = b"tokenkit"
 
 
-class Verifier(Accounts, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions, Sessions):
+class Verifier(
+    Accounts, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions, Sessions
+):
     """Users, their MFA devices, and what they may sign in with.
 
     ``url`` is SQLAlchemy's: ``sqlite://`` in memory (the default), ``sqlite:///FILE``, or

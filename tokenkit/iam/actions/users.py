@@ -28,9 +28,7 @@ def get_user(call: Call) -> dict[str, Any]:
 def list_users(call: Call) -> dict[str, Any]:
     prefix = call.given("PathPrefix", "/")
     users = [
-        user
-        for user in call.verifier.users()
-        if user.name != ROOT and user.path.startswith(prefix)
+        user for user in call.verifier.users() if user.name != ROOT and user.path.startswith(prefix)
     ]
     shown, rest = call.page(users, lambda user: user.name)
     return {"Users": [described(user) for user in shown], **rest}
