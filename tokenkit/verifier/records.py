@@ -181,5 +181,30 @@ def audit_lines(connection: Connection, user: str | None) -> Sequence[Row[Any]]:
     return connection.execute(query).all()
 
 
+def audit_page(
+    connection: Connection,
+    user: str | None,
+    serial_number: str | None,
+    event: str | None,
+    refused: bool | None,
+    before: int | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Lines of the log, newest first; None leaves out a condition."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if user is not None:
+        query = query.where(audit.c.user == user)
+    if serial_number is not None:
+        query = query.where(audit.c.serial_number == serial_number)
+    if event is not None:
+        query = query.where(audit.c.event.in_([event, event + "-refused"]))
+    if refused is not None:
+        is_refusal = audit.c.event.endswith("-refused", autoescape=True)
+        query = query.where(is_refusal if refused else ~is_refusal)
+    if before is not None:
+        query = query.where(audit.c.id < before)
+    return connection.execute(query).all()
+
+
 def _parts(items: list[str]) -> Iterable[list[str]]:
     return (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))
