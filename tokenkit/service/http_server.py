@@ -1,16 +1,18 @@
 """HTTP/1.1 on loopback: uvicorn on the running loop, with limits for what clients may send."""
 
 import asyncio
-import contextlib
 import errno
 import socket
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from tokenkit.errors import TokenkitError
+from tokenkit.service.limits import LimitedProtocol, limit_body
 
 _HOST = "127.0.0.1"
 _KEEP_ALIVE_S = 75
@@ -44,8 +46,8 @@ def port_of(listener: socket.socket) -> int:
 async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
     """Serve ``app`` meanwhile; at the end requests under way are answered, for a while."""
     config = uvicorn.Config(
-        app,
-        http="httptools",
+        limit_body(app),
+        http=LimitedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -83,5 +85,28 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        with contextlib.nullcontext():
+        yield
+
+
+@contextmanager
+def serving_in_thread(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
+    """The same, on a loop in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="tokenkit-http", daemon=True)
+    thread.start()
+
+    def run(step: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(step, loop).result()
+
+    context = serving(app, listener)
+    try:
+        run(context.__aenter__())
+        try:
             yield
+        finally:
+            run(context.__aexit__(None, None, None))
+    finally:
+        run(loop.shutdown_default_executor())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
