@@ -95,7 +95,7 @@ def serving_in_thread(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
     thread = threading.Thread(target=loop.run_forever, name="tokenkit-http", daemon=True)
     thread.start()
 
-    def run(step: Coroutine[Any, Any, None]) -> None:
+    def run(step: Coroutine[Any, Any, object]) -> None:
         asyncio.run_coroutine_threadsafe(step, loop).result()
 
     context = serving(app, listener)
