@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tokenkit.verifier.access_keys import AccessKeys
 from tokenkit.verifier.accounts import Accounts
+from tokenkit.verifier.audit_log import AuditLog
 from tokenkit.verifier.code_devices import CodeDevices
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
 from tokenkit.verifier.names import ACCOUNT_ID, ROOT
@@ -21,7 +22,9 @@ from tokenkit.verifier.webauthn import RelyingParty
 _SEAL_CHECK = b"tokenkit"
 
 
-class Verifier(Accounts, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions):
+class Verifier(
+    Accounts, AuditLog, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions
+):
     """Users, their MFA devices, and what they may sign in with.
 
     ``url`` is SQLAlchemy's: ``sqlite://`` in memory (the default), ``sqlite:///FILE``, or
