@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tokenkit.verifier.access_keys import AccessKeys
 from tokenkit.verifier.accounts import Accounts
 from tokenkit.verifier.code_devices import CodeDevices
+from tokenkit.verifier.console_sessions import ConsoleSessions
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
 from tokenkit.verifier.names import ACCOUNT_ID, ROOT
 from tokenkit.verifier.passwords import Passwords
@@ -21,7 +22,16 @@ from tokenkit.verifier.webauthn import RelyingParty
 _SEAL_CHECK = b"tokenkit"
 
 
-class Verifier(Accounts, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions):
+class Verifier(
+    Accounts,
+    CodeDevices,
+    SecurityKeys,
+    Tags,
+    AccessKeys,
+    Passwords,
+    Permissions,
+    ConsoleSessions,
+):
     """Users, their MFA devices, and what they may sign in with.
 
     ``url`` is SQLAlchemy's: ``sqlite://`` in memory (the default), ``sqlite:///FILE``, or
