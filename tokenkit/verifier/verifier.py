@@ -8,6 +8,7 @@ from tokenkit.verifier.access_keys import AccessKeys
 from tokenkit.verifier.accounts import Accounts
 from tokenkit.verifier.audit_log import AuditLog
 from tokenkit.verifier.code_devices import CodeDevices
+from tokenkit.verifier.console_sessions import ConsoleSessions
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
 from tokenkit.verifier.names import ACCOUNT_ID, ROOT
 from tokenkit.verifier.passwords import Passwords
@@ -33,6 +34,7 @@ class Verifier(
     Permissions,
     Sessions,
     AuditLog,
+    ConsoleSessions,
 ):
     """Users, their MFA devices, and what they may sign in with.
 
