@@ -69,7 +69,7 @@ class Verifier(
             sealing_key = random_bytes(KEY_BYTES)
         sealer = Sealer(sealing_key, random_bytes)
         webauthn = webauthn or WebAuthnPolicy()
-        self._relying_party = RelyingParty(webauthn)
+        self._relying_party = RelyingParty(webauthn, now)
         store = Store(parsed)
         super().__init__(store, now, random_bytes, sealer, totp or TotpPolicy(), webauthn)
         try:
