@@ -100,10 +100,10 @@ def _of_device(
             distrust,
             "Remove it and register a genuine one.",
         )
-    if device.predicted_offset_s is not None and _is_window_nearly_left(device):
+    if _is_window_nearly_left(device):
         yield finding(
             FindingKind.DRIFTING,
-            f"Its clock is by now about {device.predicted_offset_s:+.0f} s"
+            f"Its clock is by now about {device.predicted_offset_s or 0.0:+.0f} s"
             f" ± {device.uncertainty_s or 0.0:.0f} s off, near the end of what is accepted.",
             "Resynchronise it with two consecutive codes.",
         )
@@ -129,13 +129,13 @@ def _distrust(device: Device, webauthn: WebAuthnPolicy) -> str | None:
 
 
 def _is_window_nearly_left(device: Device) -> bool:
-    """Whether the predicted offset is within a standard deviation of the window's end.
+    """Whether the predicted offset, give or take what is not known of it, is out of the window.
 
-    A phone's clock is set by its network: what is not known of it is no reason to worry.
+    Half a time step is never known, of a phone's clock nothing need be: its network sets it.
     """
     if device.predicted_offset_s is None or device.window_s is None:
         return False
-    doubt_s = device.uncertainty_s or 0.0
+    doubt_s = max(0.0, (device.uncertainty_s or 0.0) - device.period_s / 2.0)
     if device.kind is not DeviceKind.HARDWARE_TOKEN:
         doubt_s = 0.0
     low_s, high_s = device.window_s
