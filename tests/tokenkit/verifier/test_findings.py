@@ -177,7 +177,7 @@ class TestOfAVerifier:
         assert [each.kind for each in verifier.findings()] == [FindingKind.LOCKED]
 
     def test_a_token_whose_clock_runs_away(self, make_bench: Any) -> None:
-        """Nobody knows of a silent token how fast it is: it is told of, before months have passed."""
+        """Nobody knows how fast a silent token is: it is told of before months have passed."""
         bench = make_bench(account=AccountPolicy(stale_after_days=10_000))
         seed = "JBSWY3DPEHPK3PXP"
         bench.verifier.add_tokens([Seed("GAHT00000001", b"Hello!\xde\xad\xbe\xef", "SHA1", 6, 30)])
