@@ -84,12 +84,12 @@ def may_assume(
     principal: Principal,
     role: Role,
     mfa_s: float | None,
-    external_id: str | None,
+    more: Mapping[str, str],
 ) -> bool:
     """Whether ``principal`` may assume ``role``, with a code accepted at ``mfa_s``, if any.
 
     A trust policy that names the caller is enough. One that names the account leaves it to the
-    caller's own policies. Root assumes no roles.
+    caller's own policies. Root assumes no roles. ``more`` is as for :func:`authorise`.
     """
     if principal.is_root:
         return False
@@ -98,7 +98,6 @@ def may_assume(
     trust = parse_trust_policy(role.trust_policy)
     policies = _policies(service, principal)
     session = _session_policies(principal)
-    more = {} if external_id is None else {"sts:ExternalId": external_id}
     asked = [trust, *policies, *session]
     request = _request(service, principal, "sts:AssumeRole", role.arn, asked, more)
     by_account = replace(request, principals=principal.names | ACCOUNT_NAMES)
@@ -144,14 +143,15 @@ def _request(
 
 
 def _policies(service: Service, principal: Principal) -> list[Policy]:
+    documents = principal.policies
     if principal.role is not None:
-        documents = service.verifier.role_policies(principal.role)
-    else:
+        documents = tuple(service.verifier.role_policies(principal.role).values())
+    elif documents is None:
         assert principal.user is not None
-        documents = service.verifier.user_policies(principal.user)
-        if not documents:
-            return [_self_service()]
-    return [parse_policy(document) for document in documents.values()]
+        documents = tuple(service.verifier.user_policies(principal.user).values())
+    if not documents and principal.role is None:
+        return [_self_service()]
+    return [parse_policy(document) for document in documents]
 
 
 def _session_policies(principal: Principal) -> list[Policy]:

@@ -3,7 +3,8 @@
 IAM user guide, "AWS global condition context keys".
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tokenkit.iam.policy_patterns import Context
@@ -17,6 +18,7 @@ class Principal:
     """A user, root, or whoever assumed a role. Times in seconds by the service's clock.
 
     ``mfa_s`` is when a code was accepted for the temporary credentials, None without one.
+    ``policies`` are the documents that say what it may do, where they are known already.
     """
 
     arn: str
@@ -27,7 +29,8 @@ class Principal:
     mfa_s: float | None = None
     issued_s: float | None = None
     path: str = "/"
-    session_policy: str | None = None
+    session_policy: str | None = field(default=None, repr=False)
+    policies: tuple[str, ...] | None = field(default=None, repr=False)
 
     @property
     def is_root(self) -> bool:
@@ -49,10 +52,13 @@ class Principal:
 ACCOUNT_NAMES = frozenset({ACCOUNT_ID, user_arn(ROOT)})
 
 
-def user_principal(user: User, session: Session | None = None) -> Principal:
+def user_principal(
+    user: User, session: Session | None = None, policies: Iterable[str] | None = None
+) -> Principal:
     """A user with an access key, or with temporary credentials."""
     if session is None:
-        return Principal(user.arn, user.id, user.name, path=user.path)
+        known = None if policies is None else tuple(policies)
+        return Principal(user.arn, user.id, user.name, path=user.path, policies=known)
     return Principal(
         user.arn,
         user.id,
@@ -66,14 +72,15 @@ def user_principal(user: User, session: Session | None = None) -> Principal:
 
 
 def role_principal(role: Role, session: Session) -> Principal:
-    """Whoever assumed ``role``."""
+    """Whoever assumed ``role``. A code that was given opened the role, and says no more: IAM user
+    guide, "Secure API access with MFA".
+    """
     return Principal(
         f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role.name}/{session.name}",
         f"{role.id}:{session.name}",
         None,
         role=role.name,
         is_temporary=True,
-        mfa_s=session.mfa_s,
         issued_s=session.issued_s,
         path=role.path,
         session_policy=session.policy,
