@@ -16,8 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tokenkit.service import Service
 from tokenkit.verifier import Locked, NoSuchEntity, StoreError, Throttled, VerifierError
+from tokenkit.web.assign import ASSIGN_ROUTES
 from tokenkit.web.credentials import CREDENTIAL_ROUTES
 from tokenkit.web.pages import render
+from tokenkit.web.pending_apps import PendingApps
 from tokenkit.web.sign_in import SIGN_IN_ROUTES
 from tokenkit.web.visit import csrf_token
 
@@ -45,6 +47,7 @@ def console_app(
         Route("/", _home),
         *SIGN_IN_ROUTES,
         *CREDENTIAL_ROUTES,
+        *ASSIGN_ROUTES,
         Mount("/static", StaticFiles(directory=Path(__file__).with_name("static"))),
     ]
     app = Starlette(
@@ -53,6 +56,7 @@ def console_app(
         exception_handlers={HTTPException: _http_error, VerifierError: _refused},
     )
     app.state.service = service
+    app.state.pending_apps = PendingApps(service.verifier, service.clock.now)
     app.state.new_cookie = lambda: base64.urlsafe_b64encode(random_bytes(24)).decode()
     return app
 

@@ -79,7 +79,7 @@ class Visit:
         status: int = 200,
         *,
         form: Mapping[str, str] | None = None,
-        **context: object,
+        **context: Any,
     ) -> Response:
         """A page; ``form`` is what was typed into its fields before.
 
@@ -108,11 +108,11 @@ class Visit:
         )
         return self.with_cookie(HTMLResponse(text, status))
 
-    def go(self, path: str, message: str = "") -> Response:
+    def go(self, path: str, message: str = "", **query: str) -> Response:
         """Redirect to a page of the console, which says ``message``."""
         if message and self.session is not None:
             self.put_state(message=message)
-        return self.with_cookie(RedirectResponse(self.url(path), _SEE_OTHER))
+        return self.with_cookie(RedirectResponse(self.url(path, **query), _SEE_OTHER))
 
     def answer(self, value: object, status: int = 200) -> Response:
         """JSON, for the console's own scripts."""
