@@ -13,7 +13,7 @@ from tokenkit.verifier.drift import likely, limits_of, predict
 from tokenkit.verifier.errors import LimitExceeded, NoSuchEntity, VerifierError
 from tokenkit.verifier.model import Device, DeviceKind
 from tokenkit.verifier.names import check_serial_number, check_user_name
-from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, WebAuthnPolicy
+from tokenkit.verifier.policy import MAX_DEVICES, AccountPolicy, TotpPolicy, WebAuthnPolicy
 from tokenkit.verifier.seal import Sealer
 from tokenkit.verifier.store import Store
 from tokenkit.verifier.throttle import is_locked
@@ -65,9 +65,11 @@ class Desk:
         sealer: Sealer,
         totp: TotpPolicy,
         webauthn: WebAuthnPolicy,
+        account: AccountPolicy,
     ) -> None:
         self.totp = totp
         self.webauthn = webauthn
+        self.account = account
         self._store = store
         self._now = now
         self._random_bytes = random_bytes
