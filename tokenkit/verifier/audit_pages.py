@@ -18,8 +18,8 @@ class AuditPage:
     older: int | None = None
 
 
-class AuditLog(Desk):
-    """The part of a verifier that knows its log."""
+class AuditPages(Desk):
+    """The part of a verifier that shows its log."""
 
     def audit_page(
         self,
