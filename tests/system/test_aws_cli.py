@@ -15,7 +15,9 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-AWS = shutil.which("aws", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
+AWS = shutil.which(
+    "aws", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+)
 pytestmark = pytest.mark.skipif(AWS is None, reason="pip install awscli")
 DEADLINE_S = 120
 

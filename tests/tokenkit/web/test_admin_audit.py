@@ -1,0 +1,51 @@
+"""The log on the pages for administrators."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tokenkit.verifier import AccessDenied
+
+
+def rows(page: str) -> list[str]:
+    return re.findall(r"<td>[-0-9]{10} [:0-9]{8}</td>\s*<td>([-a-z]+)", page)
+
+
+class TestLog:
+    def test_newest_first_and_paged(self, bench: Any) -> None:
+        for number in range(60):
+            bench.verifier.create_user(f"user{number}")
+        bench.verifier.delete_user("user0")
+        first = bench.root.get("/admin/audit")
+        assert rows(first)[0] == "delete-user"
+        assert len(rows(first)) == 50
+        [older] = re.findall(r'href="/admin/audit\?before=(\d+)"', first)
+        second = bench.root.get("/admin/audit", before=older)
+        assert len(rows(second)) == 11
+        assert "Older" not in second
+        assert "Newest" in second
+
+    def test_filters(self, bench: Any) -> None:
+        bench.verifier.create_user("ann")
+        with pytest.raises(AccessDenied):
+            bench.verifier.check_password("ann", "wrong")
+        token = bench.enabled_token("ann")
+        assert rows(bench.root.get("/admin/audit", user="ann", outcome="refused")) == ["password"]
+        assert rows(bench.root.get("/admin/audit", event="enable")) == ["enable"]
+        assert rows(bench.root.get("/admin/audit", serial=token.serial_number)) == ["enable"]
+        accepted = bench.root.get("/admin/audit", user="ann", outcome="accepted")
+        assert rows(accepted) == ["enable", "create-user"]
+        assert '<option value="accepted" selected>' in accepted
+        assert "No line of the log" in bench.root.get("/admin/audit", user="nobody")
+
+    def test_filters_stay_when_one_pages(self, bench: Any) -> None:
+        for number in range(60):
+            bench.verifier.create_user(f"user{number}")
+        page = bench.root.get("/admin/audit", event="create-user")
+        assert re.search(r'href="/admin/audit\?before=\d+&amp;event=create-user"', page)
+
+    @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "٣"])
+    def test_a_page_that_is_none(self, bench: Any, before: str) -> None:
+        bench.verifier.create_user("ann")
+        assert rows(bench.root.get("/admin/audit", before=before)) == ["create-user"]

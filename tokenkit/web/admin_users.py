@@ -1,0 +1,180 @@
+"""Users and their devices, for administrators."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from markupsafe import Markup
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tokenkit.verifier import (
+    ROOT,
+    Device,
+    NoSuchEntity,
+    User,
+    ValidationError,
+    Verifier,
+    VerifierError,
+)
+from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
+from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
+from tokenkit.web.admin_pages import Visit, administrators
+
+_MOST_LINES = 1000
+
+
+@administrators("iam:ListUsers")
+def show_users(visit: Visit) -> Response:
+    return _users_page(visit)
+
+
+def _users_page(visit: Visit, status: int = 200, **context: object) -> Response:
+    verifier = visit.verifier
+    devices = verifier.devices()
+    users = [
+        (user, [each for each in devices if each.user == user.name]) for user in verifier.users()
+    ]
+    return visit.page("admin_users.html", status, users=users, **context)
+
+
+@administrators("iam:CreateUser")
+def create_user(visit: Visit) -> Response:
+    """With a password or without one; a password that is refused leaves no user behind."""
+    name, password = visit.text("name").strip(), visit.text("password")
+    if password:
+        visit.demand("iam:CreateLoginProfile", name)
+    try:
+        visit.verifier.create_user(name)
+        if password:
+            try:
+                visit.verifier.set_password(name, password)
+            except VerifierError:
+                visit.verifier.delete_user(name)
+                raise
+    except VerifierError as error:
+        return _users_page(visit, 400, error=error, form={"name": name})
+    return visit.go("admin/users", f"User {name} was created.")
+
+
+@administrators("iam:ListUsers")
+def show_user(visit: Visit) -> Response:
+    return _user_page(visit, visit.verifier.user(visit.path("name")))
+
+
+def _user_page(visit: Visit, user: User, status: int = 200, **context: object) -> Response:
+    devices = visit.verifier.devices(user.name)
+    return visit.page("admin_user.html", status, user=user, devices=devices, **context)
+
+
+@administrators("iam:UpdateLoginProfile")
+def set_password(visit: Visit) -> Response:
+    user = visit.verifier.user(visit.path("name"))
+    visit.demand("iam:UpdateLoginProfile", user.name)
+    try:
+        visit.verifier.set_password(user.name, visit.text("password"))
+    except VerifierError as error:
+        return _user_page(visit, user, 400, error=error)
+    return visit.go(f"admin/users/{user.name}", f"The password of {user.name} was set.")
+
+
+@administrators("iam:DeleteUser")
+def ask_to_delete(visit: Visit) -> Response:
+    return _delete_page(visit, visit.verifier.user(visit.path("name")))
+
+
+def _delete_page(visit: Visit, user: User, status: int = 200, **context: object) -> Response:
+    verifier = visit.verifier
+    return visit.page(
+        "admin_delete_user.html",
+        status,
+        user=user,
+        devices=verifier.devices(user.name),
+        access_keys=verifier.access_keys(user.name),
+        policies=verifier.user_policies(user.name),
+        **context,
+    )
+
+
+@administrators("iam:DeleteUser")
+def delete_user(visit: Visit) -> Response:
+    """With all that the user holds, as AWS's console does; IAM itself demands it gone before."""
+    user = visit.verifier.user(visit.path("name"))
+    try:
+        if user.name == ROOT:
+            raise ValidationError("The root user cannot be deleted.")
+        if user.name == visit.user:
+            raise ValidationError("You cannot delete yourself.")
+        if visit.text("confirm").strip() != user.name:
+            raise ValidationError(f"To confirm, write the name: {user.name}.")
+        _take_all_from(visit.verifier, user)
+        visit.verifier.delete_user(user.name)
+    except VerifierError as error:
+        return _delete_page(visit, user, 400, error=error)
+    return visit.go("admin/users", f"User {user.name} was deleted.")
+
+
+def _take_all_from(verifier: Verifier, user: User) -> None:
+    if user.has_password:  # first, so that the user cannot sign in meanwhile
+        verifier.remove_password(user.name)
+    for key in verifier.access_keys(user.name):
+        verifier.delete_access_key(user.name, key.id)
+    for policy in verifier.user_policies(user.name):
+        verifier.delete_user_policy(user.name, policy)
+    for device in verifier.devices(user.name):
+        verifier.deactivate(user.name, device.serial_number)
+
+
+@administrators("iam:ListUsers")
+def show_devices(visit: Visit) -> Response:
+    return visit.page("admin_devices.html", devices=visit.verifier.devices(), show_user=True)
+
+
+@administrators("iam:ListUsers")
+def show_device(visit: Visit) -> Response:
+    """The clock of one token or app."""
+    device = _device(visit.verifier.devices(), visit.query("serial"))
+    if not device.period_s:
+        raise NoSuchEntity("A security key has no clock.")
+    lines = visit.verifier.audit_page(serial_number=device.serial_number, limit=_MOST_LINES).lines
+    now_s = visit.service.clock.now()
+    truth: list[Point] = []
+    with suppress(NoSuchEntity):  # most tokens are real ones
+        token = visit.service.tokens.find(device.serial_number)
+        truth = true_errors(token, min(line.at_s for line in lines), now_s)
+    drift = drift_of(device, lines[::-1], visit.verifier.totp, now_s, truth)
+    return visit.page(
+        "admin_device.html",
+        device=device,
+        drift=drift,
+        facts=drift_facts(device),
+        words=drift_in_words(drift),
+        chart=Markup(drift_svg(drift, device.name or device.serial_number, "drift")),
+    )
+
+
+def _device(devices: Sequence[Device], serial_number: str) -> Device:
+    for device in devices:
+        if device.serial_number == serial_number:
+            return device
+    raise NoSuchEntity(f"MFA Device with serial number {serial_number} does not exist.")
+
+
+@administrators("tokenkit:UnlockMFADevice")
+def unlock(visit: Visit) -> Response:
+    serial_number = visit.text("serial")
+    device = _device(visit.verifier.devices(), serial_number)
+    visit.verifier.unlock(serial_number)
+    return visit.go(f"admin/users/{device.user}", f"Device {serial_number} was unlocked.")
+
+
+USER_ROUTES = [
+    Route("/admin/users", show_users),
+    Route("/admin/users", create_user, methods=["POST"]),
+    Route("/admin/users/{name}", show_user),
+    Route("/admin/users/{name}/password", set_password, methods=["POST"]),
+    Route("/admin/users/{name}/delete", ask_to_delete),
+    Route("/admin/users/{name}/delete", delete_user, methods=["POST"]),
+    Route("/admin/devices", show_devices),
+    Route("/admin/device", show_device),
+    Route("/admin/unlock", unlock, methods=["POST"]),
+]
