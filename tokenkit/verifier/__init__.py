@@ -8,8 +8,10 @@
 """
 
 from tokenkit.verifier.app import AuthenticatorApp
+from tokenkit.verifier.chain import Chain
 from tokenkit.verifier.errors import (
     AccessDenied,
+    BrokenChain,
     Cloned,
     DeleteConflict,
     EntityAlreadyExists,
@@ -54,7 +56,9 @@ __all__ = [
     "AccessKey",
     "AuditEvent",
     "AuthenticatorApp",
+    "BrokenChain",
     "Ceremony",
+    "Chain",
     "Cloned",
     "DeleteConflict",
     "Device",

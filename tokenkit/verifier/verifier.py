@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tokenkit.verifier.access_keys import AccessKeys
 from tokenkit.verifier.accounts import Accounts
+from tokenkit.verifier.audit_log import AuditLog
 from tokenkit.verifier.audit_pages import AuditPages
 from tokenkit.verifier.code_devices import CodeDevices
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
@@ -32,6 +33,7 @@ class Verifier(
     Passwords,
     Permissions,
     Sessions,
+    AuditLog,
     AuditPages,
 ):
     """Users, their MFA devices, and what they may sign in with.

@@ -1,5 +1,6 @@
 """The log on the pages for administrators."""
 
+import json
 import re
 from typing import Any
 
@@ -49,3 +50,20 @@ class TestLog:
     def test_a_page_that_is_none(self, bench: Any, before: str) -> None:
         bench.verifier.create_user("ann")
         assert rows(bench.root.get("/admin/audit", before=before)) == ["create-user"]
+
+
+class TestExport:
+    def test_json_lines_without_secrets(self, bench: Any) -> None:
+        bench.verifier.create_user("ann")
+        bench.verifier.set_password("ann", "correct horse")
+        answer = bench.client.request("GET", "/admin/audit.jsonl", headers={"x-user": "root"})
+        assert answer.headers["content-type"] == "application/jsonl"
+        assert answer.headers["content-disposition"] == 'attachment; filename="audit.jsonl"'
+        assert [json.loads(line)["event"] for line in answer.text.splitlines()] == [
+            "create-user",
+            "set-password",
+        ]
+        assert "horse" not in answer.text
+
+    def test_not_for_everybody(self, bench: Any) -> None:
+        bench.visitor("ann", "iam:ListUsers").get("/admin/audit.jsonl", 403)
