@@ -3,7 +3,8 @@
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from tokenkit.web.admin_pages import Visit, administrators
+from tokenkit.web.admin_pages import administrators
+from tokenkit.web.visit import Visit
 
 _OUTCOMES = {"accepted": False, "refused": True}
 

@@ -6,7 +6,10 @@ from starlette.routing import Route
 
 from tokenkit.verifier import ValidationError, Verifier, VerifierError
 from tokenkit.verifier.seed_file import Place, Seed, SeedFault, preview_seed_file
-from tokenkit.web.admin_pages import Visit, administrators, counted
+from tokenkit.web.admin_pages import administrators
+from tokenkit.web.admin_pending import PendingImports
+from tokenkit.web.pages import counted
+from tokenkit.web.visit import Visit
 
 _MOST_SHOWN = 200
 _KEY_BYTES = (16, 24, 32)
@@ -20,8 +23,10 @@ def choose_file(visit: Visit) -> Response:
 @administrators("tokenkit:ImportSeeds")
 def look_into(visit: Visit) -> Response:
     """What an import would do; nothing is imported yet."""
-    file, contents = visit.form.get("file"), visit.contents
-    name = (file.filename if isinstance(file, UploadFile) else None) or "the file"
+    file = visit.form.get("file")
+    name, contents = "the file", b""
+    if isinstance(file, UploadFile):
+        name, contents = file.filename or name, file.file.read()
     try:
         if not contents:
             raise ValidationError("Choose a seed file that is not empty.")
@@ -33,7 +38,7 @@ def look_into(visit: Visit) -> Response:
     faults.sort(key=_order)
     pending = ""
     if not faults:
-        pending = visit.pending.put(visit.user, name, contents, preview.seeds)
+        pending = _pending(visit).put(visit.user, name, contents, preview.seeds)
     return visit.page(
         "admin_seeds_preview.html",
         name=name,
@@ -42,6 +47,11 @@ def look_into(visit: Visit) -> Response:
         pending=pending,
         most=_MOST_SHOWN,
     )
+
+
+def _pending(visit: Visit) -> PendingImports:
+    pending: PendingImports = visit.request.app.state.pending_imports
+    return pending
 
 
 def _order(fault: SeedFault) -> tuple[float, float]:
@@ -74,7 +84,7 @@ def _known_already(verifier: Verifier, tokens: list[tuple[Place, Seed]]) -> list
 
 @administrators("tokenkit:ImportSeeds")
 def import_file(visit: Visit) -> Response:
-    pending = visit.pending.take(visit.user, visit.text("pending"))
+    pending = _pending(visit).take(visit.user, visit.text("pending"))
     try:
         if pending is None:
             raise ValidationError("It is too long ago: choose the seed file again.")

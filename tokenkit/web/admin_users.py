@@ -18,7 +18,8 @@ from tokenkit.verifier import (
 )
 from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
 from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
-from tokenkit.web.admin_pages import Visit, administrators
+from tokenkit.web.admin_pages import administrators, demand
+from tokenkit.web.visit import Visit
 
 _MOST_LINES = 1000
 
@@ -42,7 +43,7 @@ def create_user(visit: Visit) -> Response:
     """With a password or without one; a password that is refused leaves no user behind."""
     name, password = visit.text("name").strip(), visit.text("password")
     if password:
-        visit.demand("iam:CreateLoginProfile", name)
+        demand(visit, "iam:CreateLoginProfile")
     try:
         visit.verifier.create_user(name)
         if password:
@@ -69,7 +70,6 @@ def _user_page(visit: Visit, user: User, status: int = 200, **context: object) -
 @administrators("iam:UpdateLoginProfile")
 def set_password(visit: Visit) -> Response:
     user = visit.verifier.user(visit.path("name"))
-    visit.demand("iam:UpdateLoginProfile", user.name)
     try:
         visit.verifier.set_password(user.name, visit.text("password"))
     except VerifierError as error:

@@ -9,7 +9,9 @@ from starlette.routing import Route
 from tokenkit.scenario.durations import DAY_S, YEAR_S
 from tokenkit.verifier import ValidationError, VerifierError
 from tokenkit.virtual import PLACES, HardwareToken, SimulatedClock
-from tokenkit.web.admin_pages import Visit, address, administrators, counted, visitors
+from tokenkit.web.admin_pages import administrators, go, visitors
+from tokenkit.web.pages import counted
+from tokenkit.web.visit import ENROL, PASSWORD, SIGNED_IN, Visit
 
 ADVANCES = {
     "step": ("Half a minute", 30.0),
@@ -18,9 +20,11 @@ ADVANCES = {
     "eight-months": ("Eight months", YEAR_S * 8 / 12),
 }
 MOST_AT_ONCE = 50
+# whoever knows a password: the token is needed to get any further
+users = visitors(PASSWORD, ENROL, SIGNED_IN)
 
 
-@visitors
+@users
 def show_drawer(visit: Visit) -> Response:
     return _drawer_page(visit)
 
@@ -50,7 +54,7 @@ def make_tokens(visit: Visit) -> Response:
     return visit.go("virtual-tokens", f"{counted(len(made), 'token')} made.")
 
 
-@visitors
+@users
 def show_token(visit: Visit) -> Response:
     token = visit.service.tokens.find(visit.query("serial"))
     return _token_page(visit, token)
@@ -84,26 +88,26 @@ def _now(visit: Visit, token: HardwareToken) -> dict[str, Any]:
     }
 
 
-@visitors
+@users
 def show_now(visit: Visit) -> Response:
     """The part of a token's page that its script fetches each second."""
     token = visit.service.tokens.find(visit.query("serial"))
     return visit.page("virtual_token_now.html", **_now(visit, token))
 
 
-@visitors
+@users
 def press(visit: Visit) -> Response:
     token = visit.service.tokens.find(visit.text("serial"))
     token.press()
-    return visit.go(address("virtual-token", serial=token.serial_number))
+    return go(visit, "virtual-token", serial=token.serial_number)
 
 
-@visitors
+@users
 def move(visit: Visit) -> Response:
     serial_number, place = visit.text("serial"), visit.text("place")
     _check_place(place)
     visit.service.tokens.move(serial_number, place)
-    return visit.go(address("virtual-token", serial=serial_number), f"It lies here now: {place}.")
+    return go(visit, "virtual-token", f"It lies here now: {place}.", serial=serial_number)
 
 
 def _warmth() -> dict[str, float]:
@@ -124,7 +128,10 @@ def advance(visit: Visit) -> Response:
         raise ValidationError(f"The clock is moved by one of these: {', '.join(ADVANCES)}.")
     words, seconds = ADVANCES[by]
     visit.service.clock.advance(seconds)
-    return visit.go(address("virtual-token", serial=serial_number), f"{words} later.")
+    assert visit.session is not None
+    # for who moves the clock no time has passed: everybody else's session may be over
+    visit.begin_session(visit.user, **visit.session.state)
+    return go(visit, "virtual-token", f"{words} later.", serial=serial_number)
 
 
 TOKEN_ROUTES = [
