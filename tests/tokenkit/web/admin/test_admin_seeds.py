@@ -14,7 +14,7 @@ CSV = csv_file(TOKENS)
 
 def look(bench: Any, contents: bytes, key: str = "", status: int = 200) -> str:
     page: str = bench.root.post(
-        "/admin/seeds", status, files={"file": ("tokens <1>.csv", contents)}, key=key
+        "admin/seeds", status, files={"file": ("tokens <1>.csv", contents)}, key=key
     )
     return page
 
@@ -48,7 +48,7 @@ class TestPreview:
         assert "Import 3" not in page
 
     def test_tokens_that_are_known_already_are_faults(self, bench: Any) -> None:
-        bench.root.post("/admin/seeds/import", pending=pending(look(bench, CSV)))
+        bench.root.post("admin/seeds/import", pending=pending(look(bench, CSV)))
         page = look(bench, CSV)
         assert page.count("is known already") == 3
 
@@ -69,34 +69,34 @@ class TestPreview:
 
     def test_no_file(self, bench: Any) -> None:
         assert "Choose a seed file" in bench.alerts(look(bench, b"", status=400))[0]
-        assert "Choose a seed file" in bench.root.post("/admin/seeds", 400, file="text")
+        assert "Choose a seed file" in bench.root.post("admin/seeds", 400, file="text")
 
 
 class TestImport:
     def test_what_was_confirmed(self, bench: Any) -> None:
-        page = bench.root.post("/admin/seeds/import", pending=pending(look(bench, CSV)))
+        page = bench.root.post("admin/seeds/import", pending=pending(look(bench, CSV)))
         assert bench.statuses(page) == ["3 tokens imported from tokens <1>.csv."]
         serial_numbers = [token.serial_number for token in TOKENS]
         assert bench.verifier.known_serial_numbers(serial_numbers) == serial_numbers
 
     def test_only_once(self, bench: Any) -> None:
         key = pending(look(bench, CSV))
-        bench.root.post("/admin/seeds/import", pending=key)
-        page = bench.root.post("/admin/seeds/import", 400, pending=key)
+        bench.root.post("admin/seeds/import", pending=key)
+        page = bench.root.post("admin/seeds/import", 400, pending=key)
         assert bench.alerts(page) == ["It is too long ago: choose the seed file again."]
 
     def test_not_another_administrators(self, bench: Any) -> None:
         key = pending(look(bench, CSV))
         ann = bench.visitor("ann", "tokenkit:ImportSeeds")
-        ann.post("/admin/seeds/import", 400, pending=key)
+        ann.post("admin/seeds/import", 400, pending=key)
         serial_numbers = [token.serial_number for token in TOKENS]
         assert bench.verifier.known_serial_numbers(serial_numbers) == []
 
     def test_all_or_none_if_one_became_known_meanwhile(self, bench: Any) -> None:
         one = csv_file(TOKENS[:1])
         all_three, first = pending(look(bench, CSV)), pending(look(bench, one))
-        bench.root.post("/admin/seeds/import", pending=first)
-        page = bench.root.post("/admin/seeds/import", 400, pending=all_three)
+        bench.root.post("admin/seeds/import", pending=first)
+        page = bench.root.post("admin/seeds/import", 400, pending=all_three)
         assert "Nothing was imported" in bench.alerts(page)[0]
         serial_numbers = [token.serial_number for token in TOKENS]
         assert bench.verifier.known_serial_numbers(serial_numbers) == serial_numbers[:1]
