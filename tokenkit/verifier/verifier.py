@@ -9,6 +9,7 @@ from tokenkit.verifier.accounts import Accounts
 from tokenkit.verifier.audit_log import AuditLog
 from tokenkit.verifier.audit_pages import AuditPages
 from tokenkit.verifier.code_devices import CodeDevices
+from tokenkit.verifier.console_sessions import ConsoleSessions
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
 from tokenkit.verifier.names import ACCOUNT_ID, ROOT
 from tokenkit.verifier.passwords import Passwords
@@ -35,6 +36,7 @@ class Verifier(
     Sessions,
     AuditLog,
     AuditPages,
+    ConsoleSessions,
 ):
     """Users, their MFA devices, and what they may sign in with.
 

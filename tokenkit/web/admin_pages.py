@@ -1,6 +1,6 @@
 """What the pages for administrators have in common."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import wraps
 
 from starlette.requests import Request

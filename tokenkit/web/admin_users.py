@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -29,7 +30,7 @@ def show_users(visit: Visit) -> Response:
     return _users_page(visit)
 
 
-def _users_page(visit: Visit, status: int = 200, **context: object) -> Response:
+def _users_page(visit: Visit, status: int = 200, **context: Any) -> Response:
     verifier = visit.verifier
     devices = verifier.devices()
     users = [
@@ -62,7 +63,7 @@ def show_user(visit: Visit) -> Response:
     return _user_page(visit, visit.verifier.user(visit.path("name")))
 
 
-def _user_page(visit: Visit, user: User, status: int = 200, **context: object) -> Response:
+def _user_page(visit: Visit, user: User, status: int = 200, **context: Any) -> Response:
     devices = visit.verifier.devices(user.name)
     return visit.page("admin_user.html", status, user=user, devices=devices, **context)
 
@@ -82,7 +83,7 @@ def ask_to_delete(visit: Visit) -> Response:
     return _delete_page(visit, visit.verifier.user(visit.path("name")))
 
 
-def _delete_page(visit: Visit, user: User, status: int = 200, **context: object) -> Response:
+def _delete_page(visit: Visit, user: User, status: int = 200, **context: Any) -> Response:
     verifier = visit.verifier
     return visit.page(
         "admin_delete_user.html",

@@ -29,7 +29,7 @@ def show_drawer(visit: Visit) -> Response:
     return _drawer_page(visit)
 
 
-def _drawer_page(visit: Visit, status: int = 200, **context: object) -> Response:
+def _drawer_page(visit: Visit, status: int = 200, **context: Any) -> Response:
     tokens = visit.service.tokens
     owners = {device.serial_number: device.user for device in visit.verifier.devices()}
     drawer = [

@@ -70,7 +70,9 @@ class AdminBench:
     @staticmethod
     def alerts(page: str) -> list[str]:
         """What the page says is wrong."""
-        found = re.findall(r'<p class="error">([^<]*)<|<div class="alert"[^>]*>\s*<p>([^<]*)<', page)
+        found = re.findall(
+            r'<p class="error">([^<]*)<|<div class="alert"[^>]*>\s*<p>([^<]*)<', page
+        )
         return [unescape(one or other) for one, other in found]
 
     @staticmethod

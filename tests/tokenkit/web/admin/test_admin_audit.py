@@ -23,19 +23,19 @@ class TestLog:
         assert len(rows(first)) == 50
         [older] = re.findall(r'href="/console/admin/audit\?before=(\d+)"', first)
         second = bench.root.get("admin/audit", before=older)
-        assert len(rows(second)) == 11
+        assert len(rows(second)) == len(bench.verifier.audit()) - 50
         assert "Older" not in second
         assert "Newest" in second
 
     def test_filters(self, bench: Any) -> None:
-        bench.verifier.create_user("ann")
+        bench.verifier.create_user("carl")
         with pytest.raises(AccessDenied):
-            bench.verifier.check_password("ann", "wrong")
-        token = bench.enabled_token("ann")
-        assert rows(bench.root.get("admin/audit", user="ann", outcome="refused")) == ["password"]
+            bench.verifier.check_password("carl", "wrong")
+        token = bench.enabled_token("carl")
+        assert rows(bench.root.get("admin/audit", user="carl", outcome="refused")) == ["password"]
         assert rows(bench.root.get("admin/audit", event="enable")) == ["enable"]
         assert rows(bench.root.get("admin/audit", serial=token.serial_number)) == ["enable"]
-        accepted = bench.root.get("admin/audit", user="ann", outcome="accepted")
+        accepted = bench.root.get("admin/audit", user="carl", outcome="accepted")
         assert rows(accepted) == ["enable", "create-user"]
         assert '<option value="accepted" selected>' in accepted
         assert "No line of the log" in bench.root.get("admin/audit", user="nobody")
@@ -48,22 +48,21 @@ class TestLog:
 
     @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "٣"])
     def test_a_page_that_is_none(self, bench: Any, before: str) -> None:
-        bench.verifier.create_user("ann")
-        assert rows(bench.root.get("admin/audit", before=before)) == ["create-user"]
+        bench.verifier.create_user("carl")
+        assert rows(bench.root.get("admin/audit", before=before))[0] == "create-user"
 
 
 class TestExport:
     def test_json_lines_without_secrets(self, bench: Any) -> None:
-        bench.verifier.create_user("ann")
-        bench.verifier.set_password("ann", "correct horse")
+        bench.verifier.create_user("carl")
+        bench.verifier.set_password("carl", "correct horse")
         bench.root.get("admin/audit.jsonl")
         answer = bench.root.answer
         assert answer.headers["content-type"] == "application/jsonl"
         assert answer.headers["content-disposition"] == 'attachment; filename="audit.jsonl"'
-        assert [json.loads(line)["event"] for line in answer.text.splitlines()] == [
-            "create-user",
-            "set-password",
-        ]
+        events = [json.loads(line)["event"] for line in answer.text.splitlines()]
+        assert events[-2:] == ["create-user", "set-password"]
+        assert len(events) == len(bench.verifier.audit())
         assert "horse" not in answer.text
 
     def test_not_for_everybody(self, bench: Any) -> None:

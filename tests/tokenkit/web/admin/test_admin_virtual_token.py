@@ -49,10 +49,10 @@ class TestDrawer:
         ann.post("virtual-tokens", 403, count="1", place="desk")
 
     def test_who_is_not_signed_in_sees_none(self, bench: Any, serial_number: str) -> None:
-        for path in ("/virtual-tokens", f"/virtual-token?serial={serial_number}"):
-            stranger = bench.visitor(None)
-        stranger.get(path)
-        assert stranger.answer.url.path == "/console/sign-in"
+        stranger = bench.visitor(None)
+        for path in ("virtual-tokens", "virtual-token", "virtual-token/now"):
+            stranger.get(path, serial=serial_number)
+            assert stranger.answer.url.path == "/console/sign-in"
 
 
 class TestToken:
@@ -97,7 +97,7 @@ class TestToken:
 
     @pytest.mark.parametrize(
         ("path", "fields"),
-        [("/virtual-token/advance", {"by": "-1"}), ("/virtual-token/move", {"place": "moon"})],
+        [("virtual-token/advance", {"by": "-1"}), ("virtual-token/move", {"place": "moon"})],
     )
     def test_what_cannot_be(
         self, bench: Any, serial_number: str, path: str, fields: dict[str, str]
@@ -107,7 +107,7 @@ class TestToken:
         assert bench.clock.now() == before_s
 
     def test_an_unknown_token(self, bench: Any) -> None:
-        for path in ("/virtual-token", "/virtual-token/now"):
+        for path in ("virtual-token", "virtual-token/now"):
             page = bench.root.get(path, 404, serial="TKTEST99999999")
             assert bench.alerts(page) == ["There is no virtual token TKTEST99999999."]
 
