@@ -35,7 +35,9 @@ class Iam:
         for name in SERVICES:  # now, not at the first request
             load_api(name)
 
-    def answer(self, request: HttpRequest) -> tuple[int, dict[str, str], str]:
+    def answer(
+        self, request: HttpRequest, source_ip: str = "127.0.0.1"
+    ) -> tuple[int, dict[str, str], str]:
         """Status, headers and XML."""
         request_id = str(UUID(bytes=self._random_bytes(16), version=4))
         name = "iam"
@@ -44,7 +46,7 @@ class Iam:
             try:
                 signature = read_signature(request)
                 name = signature.service
-                body = self._answer(request, signature, request_id)
+                body = self._answer(request, signature, request_id, source_ip)
                 return 200, headers, body
             except VerifierError as error:
                 raise _as_aws_error(error) from error
@@ -54,7 +56,9 @@ class Iam:
                 headers["x-tokenkit-advice"] = quote(error.advice, safe=" '.,:;()/-_=+@*")
             return status_of(error.code, api), headers, error_response(api, error, request_id)
 
-    def _answer(self, request: HttpRequest, signature: Signature, request_id: str) -> str:
+    def _answer(
+        self, request: HttpRequest, signature: Signature, request_id: str, source_ip: str
+    ) -> str:
         if signature.service not in SERVICES:
             raise AwsError(
                 "SignatureDoesNotMatch",
@@ -80,8 +84,9 @@ class Iam:
                 "ValidationError",
                 f"tokenkit does not have the parameter {refused[0]} of {name}: leave it out.",
             )
-        call = Call(self._service, principal, name, parameters, self._state)
-        demand(self._service, principal, f"{api.name}:{name}", lambda: action.resource(call))
+        more = {"aws:SourceIp": source_ip, "aws:SecureTransport": "false"}
+        call = Call(self._service, principal, name, parameters, self._state, more)
+        demand(self._service, principal, f"{api.name}:{name}", lambda: action.resource(call), more)
         return response(api, operation, action.run(call), request_id)
 
 
@@ -113,7 +118,9 @@ def iam_app(service: Service) -> ASGIApp:
         if body is None:
             status, headers, text = _too_large(request)
         else:
-            status, headers, text = await run_in_threadpool(iam.answer, request)
+            status, headers, text = await run_in_threadpool(
+                iam.answer, request, (scope.get("client") or ("127.0.0.1",))[0]
+            )
         payload = text.encode()
         fields = {"content-type": "text/xml", "content-length": str(len(payload)), **headers}
         await send(

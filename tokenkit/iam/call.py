@@ -21,7 +21,8 @@ _Item = TypeVar("_Item")
 class Call:
     """``parameters`` are checked against the operation's model.
 
-    ``state`` is what the process keeps between calls.
+    ``state`` is what the process keeps between calls, ``more`` what policies may ask about this
+    one, beside who makes it.
     """
 
     service: Service
@@ -29,6 +30,7 @@ class Call:
     operation: str
     parameters: dict[str, Any]
     state: dict[str, Any]
+    more: dict[str, str]
 
     @property
     def verifier(self) -> Verifier:
@@ -121,7 +123,7 @@ def the_user(call: Call) -> str:
     """The user that a call is about."""
     name = call.user()
     if name == ROOT or name == call.principal.user:
-        return call.principal.arn_of_user if name == call.principal.user else user_arn(ROOT)
+        return call.principal.arn if name == call.principal.user else user_arn(ROOT)
     try:
         return call.verifier.user(name).arn
     except NoSuchEntity:

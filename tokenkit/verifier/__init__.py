@@ -35,6 +35,7 @@ from tokenkit.verifier.errors import (
     ValidationError,
     VerifierError,
 )
+from tokenkit.verifier.findings import Finding, FindingKind
 from tokenkit.verifier.model import (
     AccessKey,
     AuditEvent,
@@ -46,7 +47,13 @@ from tokenkit.verifier.model import (
     User,
 )
 from tokenkit.verifier.names import ROOT
-from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, UserVerification, WebAuthnPolicy
+from tokenkit.verifier.policy import (
+    MAX_DEVICES,
+    AccountPolicy,
+    TotpPolicy,
+    UserVerification,
+    WebAuthnPolicy,
+)
 from tokenkit.verifier.verifier import Verifier
 
 __all__ = [
@@ -54,6 +61,7 @@ __all__ = [
     "ROOT",
     "AccessDenied",
     "AccessKey",
+    "AccountPolicy",
     "AuditEvent",
     "AuthenticatorApp",
     "BrokenChain",
@@ -64,6 +72,8 @@ __all__ = [
     "Device",
     "DeviceKind",
     "EntityAlreadyExists",
+    "Finding",
+    "FindingKind",
     "InvalidAuthenticationCode",
     "InvalidInput",
     "InvalidResponse",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Row
 
@@ -12,7 +13,7 @@ from tokenkit.verifier.drift import likely, limits_of, predict
 from tokenkit.verifier.errors import LimitExceeded, NoSuchEntity, VerifierError
 from tokenkit.verifier.model import Device, DeviceKind
 from tokenkit.verifier.names import check_serial_number, check_user_name
-from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, WebAuthnPolicy
+from tokenkit.verifier.policy import MAX_DEVICES, AccountPolicy, TotpPolicy, WebAuthnPolicy
 from tokenkit.verifier.seal import Sealer
 from tokenkit.verifier.store import Store
 from tokenkit.verifier.throttle import is_locked
@@ -64,9 +65,11 @@ class Desk:
         sealer: Sealer,
         totp: TotpPolicy,
         webauthn: WebAuthnPolicy,
+        account: AccountPolicy,
     ) -> None:
         self.totp = totp
         self.webauthn = webauthn
+        self.account = account
         self._store = store
         self._now = now
         self._random_bytes = random_bytes
@@ -122,6 +125,9 @@ class Desk:
             locked=is_locked(self.totp, row.failures),
             sign_count=row.sign_count,
             clone_suspected=row.clone_suspected,
+            # credential data begins with it: WebAuthn section 6.5.2
+            aaguid=str(UUID(bytes=row.credential[:16])) if row.credential else "",
+            attestation_format=row.attestation_format or "",
             **self._clock(row),
         )
 

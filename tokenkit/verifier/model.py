@@ -19,7 +19,9 @@ class Device:
 
     Of tokens and apps: ``offset_steps`` is the device's time minus the verifier's as last
     learned, in time steps of ``period_s``; ``failures`` counts wrong codes in a row. Of security
-    keys: ``sign_count`` is the last signature counter, ``clone_suspected`` that it once went back.
+    keys: ``sign_count`` is the last signature counter, ``clone_suspected`` that it once went back,
+    ``aaguid`` the model that it claims to be (a UUID), which ``attestation_format`` proves unless
+    it is "none".
 
     What is predicted of a token's or app's clock at the time of the request, None if no code told
     anything yet: ``predicted_offset_s``, its standard deviation ``uncertainty_s``, and ``rate_ppm``
@@ -45,6 +47,8 @@ class Device:
     locked: bool = False
     sign_count: int = 0
     clone_suspected: bool = False
+    aaguid: str = ""
+    attestation_format: str = ""
 
     @property
     def offset_s(self) -> float:
