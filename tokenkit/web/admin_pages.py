@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from tokenkit.verifier import AccessDenied, NoSuchEntity, ValidationError, VerifierError
 from tokenkit.web.visit import SIGNED_IN, Handler, Visit, visited
@@ -16,21 +16,17 @@ _STATUSES: tuple[tuple[type[VerifierError], int], ...] = (
 )
 
 
-def demand(visit: Visit, action: str) -> None:
+def demand(visit: Visit, action: str, resource: str = "*") -> None:
     """AccessDenied unless the visitor may do ``action``."""
-    if not visit.may(action):
-        raise AccessDenied(f"You are not authorized to perform {action}.")
-
-
-def go(visit: Visit, path: str, message: str = "", **query: str) -> Response:
-    """As ``visit.go``, to an address with a query."""
-    if message:
-        visit.go(path, message)
-    return visit.with_cookie(RedirectResponse(visit.url(path, **query), 303))
+    if not visit.may(action, resource):
+        raise AccessDenied(f"You are not authorized to perform {action} on {resource}.")
 
 
 def administrators(action: str) -> Callable[[Handler], Callable[[Request], Awaitable[Response]]]:
-    """A page for who is signed in and may do ``action``."""
+    """A page for who is signed in and may do ``action``, to all it concerns.
+
+    What concerns one user alone is for :func:`demand`, which then knows the user's ARN.
+    """
 
     def decorated(page: Handler) -> Callable[[Request], Awaitable[Response]]:
         @wraps(page)
@@ -53,7 +49,7 @@ def visitors(*stages: str) -> Callable[[Handler], Callable[[Request], Awaitable[
                 return page(visit)
             except VerifierError as error:
                 found = (number for kind, number in _STATUSES if isinstance(error, kind))
-                return visit.page("error.html", next(found, 409), error=error)
+                return visit.page("error.html", next(found, 409), error=str(error))
 
         return visited(told, stages)
 

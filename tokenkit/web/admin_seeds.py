@@ -32,7 +32,7 @@ def look_into(visit: Visit) -> Response:
             raise ValidationError("Choose a seed file that is not empty.")
         key = _pre_shared_key(visit.text("key"))
     except VerifierError as error:
-        return visit.page("admin_seeds.html", 400, error=error)
+        return visit.page("admin_seeds.html", 400, error=str(error))
     preview = preview_seed_file(contents, key)
     faults = preview.faults + _known_already(visit.verifier, preview.tokens)
     faults.sort(key=_order)
@@ -90,7 +90,7 @@ def import_file(visit: Visit) -> Response:
             raise ValidationError("It is too long ago: choose the seed file again.")
         serial_numbers = visit.verifier.add_tokens(list(pending.seeds))
     except VerifierError as error:
-        return visit.page("admin_seeds.html", 400, error=error)
+        return visit.page("admin_seeds.html", 400, error=str(error))
     count = counted(len(serial_numbers), "token")
     return visit.go("admin/seeds", f"{count} imported from {pending.name}.")
 

@@ -14,13 +14,13 @@ from tokenkit.verifier import (
     NoSuchEntity,
     User,
     ValidationError,
-    Verifier,
     VerifierError,
 )
+from tokenkit.verifier.names import user_arn
 from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
 from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
-from tokenkit.web.admin_pages import administrators, demand
-from tokenkit.web.visit import Visit
+from tokenkit.web.admin_pages import administrators, demand, visitors
+from tokenkit.web.visit import SIGNED_IN, Visit
 
 _MOST_LINES = 1000
 
@@ -31,20 +31,22 @@ def show_users(visit: Visit) -> Response:
 
 
 def _users_page(visit: Visit, status: int = 200, **context: Any) -> Response:
-    verifier = visit.verifier
-    devices = verifier.devices()
+    devices = visit.verifier.devices()
     users = [
-        (user, [each for each in devices if each.user == user.name]) for user in verifier.users()
+        (user, [each for each in devices if each.user == user.name])
+        for user in visit.verifier.users()
+        if user.name != ROOT or visit.user == ROOT
     ]
     return visit.page("admin_users.html", status, users=users, **context)
 
 
-@administrators("iam:CreateUser")
+@visitors(SIGNED_IN)
 def create_user(visit: Visit) -> Response:
     """With a password or without one; a password that is refused leaves no user behind."""
     name, password = visit.text("name").strip(), visit.text("password")
+    demand(visit, "iam:CreateUser", user_arn(name))
     if password:
-        demand(visit, "iam:CreateLoginProfile")
+        demand(visit, "iam:CreateLoginProfile", user_arn(name))
     try:
         visit.verifier.create_user(name)
         if password:
@@ -54,13 +56,24 @@ def create_user(visit: Visit) -> Response:
                 visit.verifier.delete_user(name)
                 raise
     except VerifierError as error:
-        return _users_page(visit, 400, error=error, form={"name": name})
+        return _users_page(visit, 400, error=str(error), form={"name": name})
     return visit.go("admin/users", f"User {name} was created.")
 
 
-@administrators("iam:ListUsers")
+def _user(visit: Visit) -> User:
+    """The user whom the address names. NoSuchEntity for root, whom only root can name."""
+    name = visit.path("name")
+    if name == ROOT and visit.user != ROOT:
+        raise NoSuchEntity(f"The user with name {name} cannot be found.")
+    return visit.verifier.user(name)
+
+
+@visitors(SIGNED_IN)
 def show_user(visit: Visit) -> Response:
-    return _user_page(visit, visit.verifier.user(visit.path("name")))
+    user = _user(visit)
+    demand(visit, "iam:GetUser", user.arn)
+    demand(visit, "iam:ListMFADevices", user.arn)
+    return _user_page(visit, user)
 
 
 def _user_page(visit: Visit, user: User, status: int = 200, **context: Any) -> Response:
@@ -68,19 +81,22 @@ def _user_page(visit: Visit, user: User, status: int = 200, **context: Any) -> R
     return visit.page("admin_user.html", status, user=user, devices=devices, **context)
 
 
-@administrators("iam:UpdateLoginProfile")
+@visitors(SIGNED_IN)
 def set_password(visit: Visit) -> Response:
-    user = visit.verifier.user(visit.path("name"))
+    user = _user(visit)
+    demand(visit, "iam:UpdateLoginProfile", user.arn)
     try:
         visit.verifier.set_password(user.name, visit.text("password"))
     except VerifierError as error:
-        return _user_page(visit, user, 400, error=error)
+        return _user_page(visit, user, 400, error=str(error))
     return visit.go(f"admin/users/{user.name}", f"The password of {user.name} was set.")
 
 
-@administrators("iam:DeleteUser")
+@visitors(SIGNED_IN)
 def ask_to_delete(visit: Visit) -> Response:
-    return _delete_page(visit, visit.verifier.user(visit.path("name")))
+    user = _user(visit)
+    demand(visit, "iam:DeleteUser", user.arn)
+    return _delete_page(visit, user)
 
 
 def _delete_page(visit: Visit, user: User, status: int = 200, **context: Any) -> Response:
@@ -96,10 +112,11 @@ def _delete_page(visit: Visit, user: User, status: int = 200, **context: Any) ->
     )
 
 
-@administrators("iam:DeleteUser")
+@visitors(SIGNED_IN)
 def delete_user(visit: Visit) -> Response:
     """With all that the user holds, as AWS's console does; IAM itself demands it gone before."""
-    user = visit.verifier.user(visit.path("name"))
+    user = _user(visit)
+    demand(visit, "iam:DeleteUser", user.arn)
     try:
         if user.name == ROOT:
             raise ValidationError("The root user cannot be deleted.")
@@ -107,22 +124,33 @@ def delete_user(visit: Visit) -> Response:
             raise ValidationError("You cannot delete yourself.")
         if visit.text("confirm").strip() != user.name:
             raise ValidationError(f"To confirm, write the name: {user.name}.")
-        _take_all_from(visit.verifier, user)
+        _take_all_from(visit, user)
         visit.verifier.delete_user(user.name)
     except VerifierError as error:
-        return _delete_page(visit, user, 400, error=error)
+        return _delete_page(visit, user, 400, error=str(error))
     return visit.go("admin/users", f"User {user.name} was deleted.")
 
 
-def _take_all_from(verifier: Verifier, user: User) -> None:
+def _take_all_from(visit: Visit, user: User) -> None:
+    verifier, name = visit.verifier, user.name
+    keys, policies = verifier.access_keys(name), verifier.user_policies(name)
+    devices = verifier.devices(name)
+    for is_held, action in (
+        (user.has_password, "iam:DeleteLoginProfile"),
+        (keys, "iam:DeleteAccessKey"),
+        (policies, "iam:DeleteUserPolicy"),
+        (devices, "iam:DeactivateMFADevice"),
+    ):
+        if is_held:
+            demand(visit, action, user.arn)
     if user.has_password:  # first, so that the user cannot sign in meanwhile
-        verifier.remove_password(user.name)
-    for key in verifier.access_keys(user.name):
-        verifier.delete_access_key(user.name, key.id)
-    for policy in verifier.user_policies(user.name):
-        verifier.delete_user_policy(user.name, policy)
-    for device in verifier.devices(user.name):
-        verifier.deactivate(user.name, device.serial_number)
+        verifier.remove_password(name)
+    for key in keys:
+        verifier.delete_access_key(name, key.id)
+    for policy in policies:
+        verifier.delete_user_policy(name, policy)
+    for device in devices:
+        verifier.deactivate(name, device.serial_number)
 
 
 @administrators("iam:ListUsers")

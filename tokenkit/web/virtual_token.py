@@ -9,7 +9,7 @@ from starlette.routing import Route
 from tokenkit.scenario.durations import DAY_S, YEAR_S
 from tokenkit.verifier import ValidationError, VerifierError
 from tokenkit.virtual import PLACES, HardwareToken, SimulatedClock
-from tokenkit.web.admin_pages import administrators, go, visitors
+from tokenkit.web.admin_pages import administrators, visitors
 from tokenkit.web.pages import counted
 from tokenkit.web.visit import ENROL, PASSWORD, SIGNED_IN, Visit
 
@@ -50,7 +50,7 @@ def make_tokens(visit: Visit) -> Response:
         _check_place(place)
         made = visit.service.tokens.make(count=int(count), place=place)
     except VerifierError as error:
-        return _drawer_page(visit, 400, error=error)
+        return _drawer_page(visit, 400, error=str(error))
     return visit.go("virtual-tokens", f"{counted(len(made), 'token')} made.")
 
 
@@ -99,7 +99,7 @@ def show_now(visit: Visit) -> Response:
 def press(visit: Visit) -> Response:
     token = visit.service.tokens.find(visit.text("serial"))
     token.press()
-    return go(visit, "virtual-token", serial=token.serial_number)
+    return visit.go("virtual-token", serial=token.serial_number)
 
 
 @users
@@ -107,7 +107,7 @@ def move(visit: Visit) -> Response:
     serial_number, place = visit.text("serial"), visit.text("place")
     _check_place(place)
     visit.service.tokens.move(serial_number, place)
-    return go(visit, "virtual-token", f"It lies here now: {place}.", serial=serial_number)
+    return visit.go("virtual-token", f"It lies here now: {place}.", serial=serial_number)
 
 
 def _warmth() -> dict[str, float]:
@@ -131,7 +131,7 @@ def advance(visit: Visit) -> Response:
     assert visit.session is not None
     # for who moves the clock no time has passed: everybody else's session may be over
     visit.begin_session(visit.user, **visit.session.state)
-    return go(visit, "virtual-token", f"{words} later.", serial=serial_number)
+    return visit.go("virtual-token", f"{words} later.", serial=serial_number)
 
 
 TOKEN_ROUTES = [

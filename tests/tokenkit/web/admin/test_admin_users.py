@@ -8,7 +8,7 @@ from tokenkit.verifier import NoSuchEntity
 
 
 class TestWhoMay:
-    PAGES = ("admin/users", "admin/users/root", "admin/devices", "admin/seeds", "admin/audit")
+    PAGES = ("admin/users", "admin/device", "admin/devices", "admin/seeds", "admin/audit")
 
     @pytest.mark.parametrize("page", PAGES)
     def test_who_is_not_signed_in_may_nothing(self, bench: Any, page: str) -> None:
@@ -24,7 +24,7 @@ class TestWhoMay:
 
     def test_who_may_look_may_change_nothing(self, bench: Any) -> None:
         """Nor is shown a form for it."""
-        ann = bench.visitor("ann", "iam:ListUsers")
+        ann = bench.visitor("ann", "iam:List*", "iam:Get*")
         bench.verifier.create_user("ben")
         assert "Create a user" not in ann.get("admin/users")
         assert "Delete user" not in ann.get("admin/users/ben")
@@ -38,6 +38,33 @@ class TestWhoMay:
         ben = bench.verifier.user("ben")
         assert [user.name for user in bench.verifier.users()] == ["ann", "ben", "root"]
         assert not ben.has_password
+
+    def test_what_is_denied_for_one_user(self, bench: Any) -> None:
+        bench.verifier.create_user("ben")
+        bench.verifier.create_user("cat")
+        bench.allow("ann", "*", effect="Deny", on="arn:aws:iam::*:user/ben")
+        ann = bench.visitor("ann", "*")
+        ann.get("admin/users/ben", 403)
+        ann.post("admin/users/ben/password", 403, password="correct horse")
+        ann.post("admin/users/ben/delete", 403, confirm="ben")
+        ann.post("admin/users/cat/password", password="correct horse")
+        ann.post("admin/users/cat/delete", confirm="cat")
+        assert [user.name for user in bench.verifier.users()] == ["ann", "ben", "root"]
+
+    def test_nobody_but_root_touches_root(self, bench: Any) -> None:
+        ann = bench.visitor("ann", "*")
+        assert "admin/users/root" not in ann.get("admin/users")
+        ann.get("admin/users/root", 404)
+        ann.post("admin/users/root/password", 404, password="battery staple")
+        bench.verifier.check_password("root", "correct horse")
+
+    def test_who_may_not_take_all_deletes_nothing(self, bench: Any) -> None:
+        bench.verifier.create_user("ben")
+        bench.verifier.set_password("ben", "correct horse")
+        ann = bench.visitor("ann", "iam:DeleteUser")
+        page = ann.post("admin/users/ben/delete", 400, confirm="ben")
+        assert "iam:DeleteLoginProfile" in bench.alerts(page)[0]
+        assert bench.verifier.user("ben").has_password
 
     def test_a_form_without_its_token_is_refused(self, bench: Any) -> None:
         bench.root.post("admin/users", 403, name="eve", csrf="")
