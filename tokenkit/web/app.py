@@ -18,8 +18,10 @@ from tokenkit.service import Service
 from tokenkit.verifier import Locked, NoSuchEntity, StoreError, Throttled, VerifierError
 from tokenkit.web.admin_pending import PendingImports
 from tokenkit.web.admin_routes import ADMIN_ROUTES
+from tokenkit.web.assign import ASSIGN_ROUTES
 from tokenkit.web.credentials import CREDENTIAL_ROUTES
 from tokenkit.web.pages import render
+from tokenkit.web.pending_apps import PendingApps
 from tokenkit.web.sign_in import SIGN_IN_ROUTES
 from tokenkit.web.visit import csrf_token
 
@@ -48,6 +50,7 @@ def console_app(
         *SIGN_IN_ROUTES,
         *CREDENTIAL_ROUTES,
         *ADMIN_ROUTES,
+        *ASSIGN_ROUTES,
         Mount("/static", StaticFiles(directory=Path(__file__).with_name("static"))),
     ]
     app = Starlette(
@@ -57,6 +60,7 @@ def console_app(
     )
     app.state.service = service
     app.state.pending_imports = PendingImports(service.clock.now)
+    app.state.pending_apps = PendingApps(service.verifier, service.clock.now)
     app.state.new_cookie = lambda: base64.urlsafe_b64encode(random_bytes(24)).decode()
     return app
 

@@ -94,7 +94,7 @@ class Visit:
         status: int = 200,
         *,
         form: Mapping[str, str] | None = None,
-        **context: object,
+        **context: Any,
     ) -> Response:
         """A page; ``form`` is what was typed into its fields before.
 
