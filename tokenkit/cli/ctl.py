@@ -38,9 +38,9 @@ def _client(ctx: click.Context) -> "ControlClient":
     return ControlClient(ctx.obj or find_control_file(SERVICE))
 
 
-def _post(ctx: click.Context, path: str, **order: Any) -> Any:
+def _post(ctx: click.Context, to: str, /, **order: Any) -> Any:
     said = {name: value for name, value in order.items() if value is not None}
-    return _client(ctx).post(path, said)
+    return _client(ctx).post(to, said)
 
 
 @command.group(invoke_without_command=True)

@@ -174,17 +174,13 @@ def _access_key(text: str | None) -> tuple[str, str] | None:
 
 
 def _facts(origin: str, root: "RootAccount", service: "Service", control: Path) -> dict[str, Any]:
+    from tokenkit.service.aws_environment import aws_environment
+
     return {
         "url": origin,
         "console": f"{origin}/console/",
         "root_password": root.password,
-        "environment": {
-            "AWS_ENDPOINT_URL_IAM": origin,
-            "AWS_ENDPOINT_URL_STS": origin,
-            "AWS_ACCESS_KEY_ID": root.access_key.id,
-            "AWS_SECRET_ACCESS_KEY": root.access_key.secret,
-            "AWS_DEFAULT_REGION": "us-east-1",
-        },
+        "environment": aws_environment(origin, root.access_key),
         "tokens": [token.serial_number for token in service.tokens.all()],
         "control": str(control),
     }

@@ -89,8 +89,10 @@ def _battery(service: Service, order: orders.ChangeBattery) -> orders.TokenFacts
     token, outage_s = _find(service, order), duration_s(order.outage)
     try:
         token.replace_battery(outage_s)
-    except ValueError as error:  # the last battery is not in yet
-        raise NotNowError(str(error)) from None
+    except ValueError:
+        raise NotNowError(
+            f"token {token.serial_number} is without a battery already: move the clock forward"
+        ) from None
     return _token(service, token)
 
 

@@ -8,11 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 import uvloop
 from starlette.types import ASGIApp
 
+from tokenkit.service.aws_environment import OTHER_CREDENTIALS
 from tokenkit.service.http_server import serving
 from tokenkit.serving.child import Signals, run_command, until_told
-
-# other credentials, which would be taken with those of the service or in their place
-_OTHERS = {"AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"}
 
 
 def serve_app(
@@ -35,7 +33,9 @@ def serve_app(
             await asyncio.to_thread(ready)
             if command:
                 inherited = {
-                    name: value for name, value in os.environ.items() if name not in _OTHERS
+                    name: value
+                    for name, value in os.environ.items()
+                    if name not in OTHER_CREDENTIALS
                 }
                 return await run_command(command, {**inherited, **environment}, signals)
             await until_told(signals)
