@@ -6,7 +6,7 @@ from typing import Any
 from tokenkit.verifier import identity_records, records
 from tokenkit.verifier.desk import Desk, no_such_user
 from tokenkit.verifier.errors import DeleteConflict, EntityAlreadyExists
-from tokenkit.verifier.model import AuditEvent, Device, DeviceKind, User
+from tokenkit.verifier.model import AuditEvent, Device, DeviceKind, User, VirtualDevice
 from tokenkit.verifier.names import ID_BYTES, ROOT, check_path, check_user_name, unique_id, user_arn
 
 
@@ -23,6 +23,7 @@ class Accounts(Desk):
         check_user_name(user)  # None as well, which elsewhere means any
         check_path(path)
         with self._request("create-user", user) as request:
+            records.lock_names(request.connection)
             if records.is_user_name_taken(request.connection, user):
                 raise EntityAlreadyExists(f"User with name {user} already exists.")
             row: dict[str, Any] = {
@@ -79,6 +80,14 @@ class Accounts(Desk):
             if user is not None and records.find_user(connection, user) is None:
                 raise no_such_user(user)
             return [self._device(row) for row in records.enabled_devices(connection, user)]
+
+    def virtual_devices(self) -> list[VirtualDevice]:
+        """All authenticator apps, held or not, by serial number."""
+        with self._store.transaction() as connection:
+            return [
+                VirtualDevice(row.serial_number, row.user, row.enabled_s)
+                for row in records.devices_of_kind(connection, DeviceKind.AUTHENTICATOR_APP)
+            ]
 
     def deactivate(self, user: str, serial_number: str) -> None:
         """Take a device from its user. NoSuchEntity.

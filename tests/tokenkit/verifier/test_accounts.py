@@ -163,7 +163,7 @@ def test_the_log_holds_no_codes(bench: Any) -> None:
     assert [line.detail for line in bench.verifier.audit()] == [
         {},
         {},
-        {"offset_steps": 0},
+        {"offset_steps": 0, "offset_s": 22.5, "rate_ppm": 0.0},
         {"error": "Replayed"},
         {"error": "OutOfWindow"},
     ]
@@ -181,6 +181,7 @@ def test_errors_have_iams_code_and_message_and_say_what_to_do() -> None:
     codes = {name: error.code for name, error in errors.items()}
     assert codes == {
         "AccessDenied": "AccessDenied",
+        "BrokenChain": None,
         "Cloned": "AccessDenied",
         "DeleteConflict": "DeleteConflict",
         "EntityAlreadyExists": "EntityAlreadyExists",

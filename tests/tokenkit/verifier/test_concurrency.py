@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tokenkit.verifier import Replayed, TotpPolicy, VerifierError
+from tokenkit.verifier.seed_file import parse_seed_file
 
 THREADS = 6
 KEY = bytes(range(32))
@@ -114,6 +115,18 @@ def test_a_device_is_one_users(bench: Any) -> None:
 def test_a_name_is_given_once(bench: Any) -> None:
     outcomes = at_once([lambda: bench.verifier.create_user("ann")] * THREADS)
     assert outcomes == {"accepted": 1, "EntityAlreadyExists": THREADS - 1}
+
+
+@everywhere
+def test_nor_a_serial_number_or_a_role_twice(bench: Any) -> None:
+    verifier = bench.verifier
+    seeds = parse_seed_file(b"serial number,secret key\nTOKEN000001,GEZDGNBVGY3TQOJQ")
+    for make in (
+        lambda: verifier.create_authenticator_app("phone"),
+        lambda: verifier.add_tokens(seeds),
+        lambda: verifier.create_role("reader", trust_policy="{}"),
+    ):
+        assert at_once([make] * THREADS) == {"accepted": 1, "EntityAlreadyExists": THREADS - 1}
 
 
 PROCESS = """
