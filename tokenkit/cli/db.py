@@ -79,7 +79,8 @@ def restore(url: str, file: Path, window_steps: int, as_json: bool) -> None:
         return
     made = datetime.fromtimestamp(done.made_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
     echo(f"{done.rows} rows as of {made} UTC")
-    echo(f"no code is accepted for {done.wait_s:.0f} s: those may have been used since")
+    if done.wait_s > 0:
+        echo(f"no code is accepted for {done.wait_s:.0f} s: those may have been used since")
 
 
 @command.command()
