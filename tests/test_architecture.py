@@ -136,8 +136,9 @@ def test_the_check_itself(source: str, uses: list[str]) -> None:
         "import tokenkit.pytest_plugin",
         "from tokenkit.cli import main\ntry: main(['--version'])\nexcept SystemExit: pass",
         "from tokenkit.cli import main\ntry: main(['keys', '--help'])\nexcept SystemExit: pass",
+        "from tokenkit.cli import main\ntry: main(['db', '--help'])\nexcept SystemExit: pass",
     ],
-    ids=["import", "pytest plugin", "--version", "keys --help"],
+    ids=["import", "pytest plugin", "--version", "keys --help", "db --help"],
 )
 def test_start_up_is_lean(program: str) -> None:
     """Rule 11, in an interpreter of its own."""

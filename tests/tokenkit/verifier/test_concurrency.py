@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tokenkit.verifier import Replayed, TotpPolicy, VerifierError
+from tokenkit.verifier import Replayed, TotpPolicy, Verifier, VerifierError
 from tokenkit.verifier.seed_file import parse_seed_file
 
 THREADS = 6
@@ -127,6 +127,15 @@ def test_nor_a_serial_number_or_a_role_twice(bench: Any) -> None:
         lambda: verifier.create_role("reader", trust_policy="{}"),
     ):
         assert at_once([make] * THREADS) == {"accepted": 1, "EntityAlreadyExists": THREADS - 1}
+
+
+def test_a_new_database_is_made_once(database_url: str) -> None:
+    def open_and_close() -> None:
+        Verifier(database_url, sealing_key=KEY).close()
+
+    assert at_once([open_and_close] * THREADS) == {"accepted": THREADS}
+    with Verifier(database_url, sealing_key=KEY) as verifier:
+        assert [user.name for user in verifier.users()] == ["root"]
 
 
 PROCESS = """
