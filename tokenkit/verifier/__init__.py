@@ -44,7 +44,13 @@ from tokenkit.verifier.model import (
     User,
 )
 from tokenkit.verifier.names import ROOT
-from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, UserVerification, WebAuthnPolicy
+from tokenkit.verifier.policy import (
+    MAX_DEVICES,
+    Drift,
+    TotpPolicy,
+    UserVerification,
+    WebAuthnPolicy,
+)
 from tokenkit.verifier.verifier import Verifier
 
 __all__ = [
@@ -59,6 +65,7 @@ __all__ = [
     "DeleteConflict",
     "Device",
     "DeviceKind",
+    "Drift",
     "EntityAlreadyExists",
     "InvalidAuthenticationCode",
     "InvalidInput",
