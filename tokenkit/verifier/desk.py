@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Row
 
@@ -122,6 +123,9 @@ class Desk:
             locked=is_locked(self.totp, row.failures),
             sign_count=row.sign_count,
             clone_suspected=row.clone_suspected,
+            # credential data begins with it: WebAuthn section 6.5.2
+            aaguid=str(UUID(bytes=row.credential[:16])) if row.credential else "",
+            attestation_format=row.attestation_format or "",
             **self._clock(row),
         )
 

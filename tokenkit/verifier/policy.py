@@ -1,9 +1,10 @@
 """What the verifier lets pass: numbers that IAM keeps to itself, so they are configuration."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from fido2.rpid import verify_rp_id
 
@@ -11,6 +12,8 @@ from tokenkit.verifier.errors import ValidationError
 
 Drift = Literal["offset", "rate"]
 UserVerification = Literal["required", "preferred", "discouraged"]
+AttestationFormat = Literal["none", "packed", "fido-u2f", "tpm", "android-key", "apple"]
+CertificationLevel = Literal["L1", "L1plus", "L2", "L2plus", "L3", "L3plus"]
 MAX_DEVICES = 8  # of one user, in any mix: IAM
 
 
@@ -73,9 +76,15 @@ class WebAuthnPolicy:
     """Rules for security keys. ValidationError if a word is none of those listed.
 
     origin: the one origin whose ceremonies are accepted; ``rp_id`` is its host or a parent of it.
-    user_verification: asked for where a call says nothing.
+    user_verification: asked for where a call says nothing; if "required", of every call.
     attestation: "none" takes any key; "direct" only those whose attestation leads to one of
-        ``trusted_roots`` (X.509 certificates, DER).
+        ``trusted_roots`` (X.509 certificates, DER) or is vouched for by ``metadata``.
+    attestation_formats: the formats that are taken under "direct"; with "none" among them, keys
+        that give no attestation are taken, too.
+    aaguids: the models that are taken, as UUIDs; empty takes all.
+    metadata: FIDO MDS3 BLOB (a JWT), signed under ``metadata_root`` (X.509, DER). A model of which
+        it says that it is revoked or compromised is refused, whoever vouches for it.
+    certification: the least FIDO certification by ``metadata``; None asks for none.
     clones: a signature counter that goes back is refused, and the key with it until it is
         registered anew ("refuse"), or only marked ("flag").
     """
@@ -85,7 +94,18 @@ class WebAuthnPolicy:
     origin: str = "https://tokenkit.example"
     user_verification: UserVerification = "preferred"
     attestation: Literal["none", "direct"] = "none"
-    trusted_roots: tuple[bytes, ...] = ()
+    trusted_roots: tuple[bytes, ...] = field(default=(), repr=False)
+    attestation_formats: tuple[AttestationFormat, ...] = (
+        "packed",
+        "fido-u2f",
+        "tpm",
+        "android-key",
+        "apple",
+    )
+    aaguids: tuple[str, ...] = ()
+    metadata: bytes = field(default=b"", repr=False)
+    metadata_root: bytes = field(default=b"", repr=False)
+    certification: CertificationLevel | None = None
     clones: Literal["refuse", "flag"] = "refuse"
 
     def __post_init__(self) -> None:
@@ -98,8 +118,40 @@ class WebAuthnPolicy:
             raise ValidationError(
                 f"rp_id {self.rp_id!r}: it is the host of {self.origin} or a parent domain of it"
             )
-        if self.attestation == "direct" and not self.trusted_roots:
-            raise ValidationError('attestation = "direct" needs trusted_roots, else no key passes')
+        self._check_attestation()
+
+    def _check_attestation(self) -> None:
+        direct = self.attestation == "direct"
+        if direct and not (self.trusted_roots or self.metadata):
+            raise ValidationError(
+                'attestation = "direct" needs trusted_roots or metadata, else no key passes'
+            )
+        for word in self.attestation_formats:
+            check_word("each of attestation_formats", word, AttestationFormat)
+        for aaguid in self.aaguids:
+            if not _is_uuid(aaguid):
+                raise ValidationError(f"aaguids are UUIDs in small letters, not {aaguid!r}")
+        if self.certification is not None:
+            check_word("certification", self.certification, CertificationLevel)
+        proven = direct and "none" not in self.attestation_formats
+        for name in ("aaguids", "certification"):
+            if getattr(self, name) and not proven:
+                raise ValidationError(
+                    f'{name} needs attestation = "direct", and no "none" in attestation_formats:'
+                    " else a key may claim to be of any model"
+                )
+        if self.certification is not None and not self.metadata:
+            raise ValidationError("certification needs metadata, which says who is certified")
+        if bool(self.metadata) != bool(self.metadata_root):
+            raise ValidationError("metadata and metadata_root are given together")
+
+
+def _is_uuid(text: object) -> bool:
+    """Whether it is what an AAGUID is compared as."""
+    try:
+        return isinstance(text, str) and str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _is_origin(text: str) -> bool:

@@ -96,6 +96,12 @@ def enabled_devices(connection: Connection, user: str | None) -> Sequence[Row[An
     return connection.execute(_ENABLED_OF, {"key": user}).all()
 
 
+def devices_of_kind(connection: Connection, kind: str) -> Sequence[Row[Any]]:
+    """Held or not, by serial number."""
+    query = select(devices).where(devices.c.kind == kind).order_by(devices.c.serial_number)
+    return connection.execute(query).all()
+
+
 def known_serial_numbers(connection: Connection, serial_numbers: Iterable[str]) -> list[str]:
     """Those of ``serial_numbers`` that are in use."""
     found: list[str] = []
