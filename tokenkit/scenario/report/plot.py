@@ -165,13 +165,18 @@ def _draw_window(axes: Axes, device: DeviceRecord, end_s: float) -> None:
 
 
 def _draw_reaches(axes: Axes, device: DeviceRecord) -> None:
-    """The window where it follows the token: it widens until the next code."""
-    dates = _dates([at_s for at_s, _, _ in device.reaches])
+    """The window where it follows the token: it widens until the next code.
+
+    There is none between a removal and the next enrolment.
+    """
+    gaps = [(w.until_s, math.nan, math.nan) for w in device.windows if w.until_s is not None]
+    reaches = sorted([*device.reaches, *gaps], key=lambda each: each[0])
+    dates = _dates([at_s for at_s, _, _ in reaches])
     for extra_s, colour, layer in ((device.period_s, "edge", 1.0), (0, "window", 1.1)):
         axes.fill_between(
             dates,
-            [low_s - extra_s for _, low_s, _ in device.reaches],
-            [high_s + extra_s for _, _, high_s in device.reaches],
+            [low_s - extra_s for _, low_s, _ in reaches],
+            [high_s + extra_s for _, _, high_s in reaches],
             color=_COLOURS[colour],
             linewidth=0,
             zorder=layer,

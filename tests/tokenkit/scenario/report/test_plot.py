@@ -62,6 +62,13 @@ def test_a_window_that_follows_the_token() -> None:
     assert "var(--window)" in followed
     assert followed != fixed
     assert not leaves_picture(made)
+    made.reaches += [
+        (START_S + 100 * DAY_S, -220.0, -180.0),
+        (START_S + 101 * DAY_S, -220.0, -180.0),
+    ]
+    joined = picture(made)
+    made.windows[0].until_s = START_S + 99.5 * DAY_S  # removed, and enrolled again
+    assert picture(made) != joined
 
 
 @pytest.mark.parametrize("lacking", ["windows", "stays", "curve", "all"])
