@@ -88,8 +88,9 @@ def may_assume(
 ) -> bool:
     """Whether ``principal`` may assume ``role``, with a code accepted at ``mfa_s``, if any.
 
-    A trust policy that names the caller is enough. One that names the account leaves it to the
-    caller's own policies. Root assumes no roles. ``more`` is as for :func:`authorise`.
+    A trust policy that names the caller is enough; one that names the role that the caller has is,
+    as far as a session policy allows. One that names the account leaves it to the caller's own
+    policies. Root assumes no roles. ``more`` is as for :func:`authorise`.
     """
     if principal.is_root:
         return False
@@ -105,8 +106,10 @@ def may_assume(
         return False
     if verdict(policies, request) == "deny" or verdict(session, request) == "deny":
         return False
-    if verdict([trust], replace(request, principals=principal.names)) == "allow":
+    if trust.allows(replace(request, principals=frozenset({principal.arn}))):
         return True
+    if trust.allows(replace(request, principals=principal.names)):
+        return not session or verdict(session, request) == "allow"
     return _decide(request, policies, session).allowed
 
 
