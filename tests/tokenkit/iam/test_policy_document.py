@@ -19,6 +19,35 @@ from tokenkit.iam.policy_document import (
 
 ANN = "arn:aws:iam::123456789012:user/ann"
 
+_WORDS = [
+    "Version",
+    "2012-10-17",
+    "Id",
+    "Statement",
+    "Sid",
+    "Effect",
+    "Allow",
+    "Deny",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Principal",
+    "AWS",
+    "*",
+    "iam:*",
+    "Condition",
+    "Bool",
+    "true",
+    "NumericEquals",
+    "IpAddress",
+    "::/0",
+    "1",
+    "${aws:x}",
+    "arn:a",
+    "Null",
+]
+
 
 def statement(**members: Any) -> dict[str, Any]:
     """One that allows everything; members of None are left out."""
@@ -151,11 +180,7 @@ class TestRefusals:
     @given(st.data())
     def test_any_json_of_the_words_of_policies(self, data: st.DataObject) -> None:
         """Either a document is refused, or all that it may be asked is answered."""
-        words = st.sampled_from(
-            "Version 2012-10-17 Id Statement Sid Effect Allow Deny Action NotAction Resource"
-            " NotResource Principal AWS * iam:* Condition Bool true NumericEquals IpAddress ::/0 1"
-            " ${aws:x} arn:a Null".split()
-        )
+        words = st.sampled_from(_WORDS)
         leaf = words | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.none()
         some = st.recursive(
             leaf,
