@@ -1,4 +1,4 @@
-"""Access keys: made, listed, switched off, deleted; whose they are; what is kept of their secrets."""
+"""Access keys: made, listed, switched off, deleted; whose they are; how secrets are kept."""
 
 import base64
 import re
