@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from tokenkit.verifier.access_keys import AccessKeys
 from tokenkit.verifier.accounts import Accounts
+from tokenkit.verifier.audit_log import AuditLog
+from tokenkit.verifier.audit_pages import AuditPages
 from tokenkit.verifier.code_devices import CodeDevices
+from tokenkit.verifier.console_sessions import ConsoleSessions
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
 from tokenkit.verifier.findings import Finding, find
 from tokenkit.verifier.names import ACCOUNT_ID, ROOT
@@ -24,7 +27,17 @@ _SEAL_CHECK = b"tokenkit"
 
 
 class Verifier(
-    Accounts, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions, Sessions
+    Accounts,
+    CodeDevices,
+    SecurityKeys,
+    Tags,
+    AccessKeys,
+    Passwords,
+    Permissions,
+    Sessions,
+    AuditLog,
+    AuditPages,
+    ConsoleSessions,
 ):
     """Users, their MFA devices, and what they may sign in with.
 
