@@ -167,6 +167,18 @@ class TestUsers:
         office.service.clock.advance(60)
         assert not may(office.service, office.ann(), "iam:X")
 
+    def test_a_document_that_is_none_denies(self, office: Office) -> None:
+        """The verifier keeps any text: what nobody can read must not be passed over."""
+        office.allow({})
+        office.verifier.put_user_policy("ann", "broken", "{")
+        assert not may(office.service, office.ann(), "iam:ListUsers")
+        office.verifier.create_role("broken", "{")
+        assert not may_assume(
+            office.service, office.ann(), office.verifier.role("broken"), None, {}
+        )
+        office.verifier.delete_user_policy("ann", "broken")
+        assert may(office.service, office.ann(), "iam:ListUsers")
+
 
 class TestWithoutAnyPolicy:
     @pytest.mark.parametrize("action", SELF_SERVICE)
