@@ -163,6 +163,9 @@ def _raise_to(found: dict[str, str], name: str, level: str) -> None:
 
 
 def _in_effect(reports: Iterable[StatusReport], today: date) -> list[StatusReport]:
-    """The reports whose date has come, in the order of their dates; those without one first."""
-    begun = [each for each in reports if (each.effective_date or date.min) <= today]
-    return sorted(begun, key=lambda each: each.effective_date or date.min)
+    """The reports whose date has come, in the order of their dates.
+
+    One without a date is in effect while it is there, and therefore the latest.
+    """
+    begun = [each for each in reports if (each.effective_date or today) <= today]
+    return sorted(begun, key=lambda each: each.effective_date or today)

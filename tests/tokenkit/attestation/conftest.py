@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from fido2 import cbor
 from fido2.attestation.base import AttestationResult
 from fido2.cose import ES256, RS256
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData
@@ -317,10 +316,3 @@ def pub_area(key: Any, scheme: bytes = b"\x00\x10", symmetric: bytes = b"\x00\x1
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     return Lab()
-
-
-def encoded(made: Made) -> bytes:
-    """The attestation object in CBOR, as clients send it."""
-    return cbor.encode(
-        {"fmt": made.format, "attStmt": dict(made.statement), "authData": made.auth_data}
-    )

@@ -152,6 +152,8 @@ def test_a_compromise_of_some_attestation_keys(lab: Lab, member: str) -> None:
         ([report("FIDO_CERTIFIED")], {}),  # of functions only, before there were levels
         ([report("FIDO_CERTIFIED_L1")], {"FIDO": "L1"}),
         ([report("FIDO_CERTIFIED_L1", None)], {"FIDO": "L1"}),
+        ([report("FIDO_CERTIFIED_L1", None), report("NOT_FIDO_CERTIFIED")], {"FIDO": "L1"}),
+        ([report("REVOKED", None), report("FIDO_CERTIFIED_L1")], {}),
         ([report("FIDO_CERTIFIED_L2"), report("FIDO_CERTIFIED_L1", "2021-01-01")], {"FIDO": "L2"}),
         ([report("FIDO_CERTIFIED_L1"), report("FIDO_CERTIFIED_L2", TOMORROW)], {"FIDO": "L1"}),
         ([report("FIDO_CERTIFIED_L1plus"), report("FIDO_CERTIFIED_L1")], {"FIDO": "L1plus"}),
