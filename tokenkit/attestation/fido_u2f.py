@@ -36,9 +36,11 @@ class FidoU2fAttestation(Attestation):
         key = certificate.public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
             raise InvalidData("the key of its certificate is not on P-256")
-        x, y = credential.public_key[-2], credential.public_key[-3]
+        # nothing else of it is signed
+        public = credential.public_key
+        x, y = public.get(-2, b""), public.get(-3, b"")
         demand(
-            credential.public_key.get(3) == -7
+            public == {1: 2, 3: -7, -1: 1, -2: x, -3: y}
             and all(isinstance(each, bytes) and len(each) == 32 for each in (x, y)),
             "the credential is no ES256 key",
         )

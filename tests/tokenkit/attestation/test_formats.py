@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from fido2 import cbor
 from fido2.attestation.base import (
     Attestation,
     AttestationType,
@@ -15,6 +16,7 @@ from fido2.attestation.base import (
     InvalidSignature,
     UnsupportedType,
 )
+from fido2.cose import ES256
 from fido2.webauthn import AuthenticatorData
 
 from tokenkit.attestation import FORMATS
@@ -195,6 +197,15 @@ class TestFidoU2f:
         assert lab.make("fido-u2f", extensions=named).verify()
         other = lab.make("fido-u2f", aaguid=bytes(15) + b"\1", extensions=named)
         refused(other, "does not name this AAGUID")
+
+    @pytest.mark.parametrize("change", [{1: 3}, {3: -9}, {-1: 2}, {-2: b"x"}, {-3: 5}, {4: 1}])
+    def test_what_is_not_signed_of_a_credential(self, lab: Lab, change: dict[int, Any]) -> None:
+        made = lab.make("fido-u2f")
+        public = {**ES256.from_cryptography_key(lab.own.public_key()), **change}
+        head = len(made.auth_data) - 77  # an ES256 key has so many bytes in COSE
+        refused(
+            replace(made, auth_data=made.auth_data[:head] + cbor.encode(public)), "no ES256 key"
+        )
 
 
 class TestTpm:
