@@ -63,6 +63,18 @@ def test_any_bit(lab: Lab, made: Any, name: str, data: Any, place: float, bit: i
         judge(lab, after)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_bit_of_authenticator_data(made: Any, name: str) -> None:
+    before = made[name]
+    for bit in range(8 * len(before.auth_data)):
+        if name == "fido-u2f" and 32 <= bit // 8 < 37:
+            continue  # flags and counter
+        changed = bytearray(before.auth_data)
+        changed[bit // 8] ^= 1 << bit % 8
+        with pytest.raises((InvalidAttestation, *MALFORMED)):
+            replace(before, auth_data=bytes(changed)).verify()
+
+
 values = st.recursive(
     st.booleans() | st.integers(-70000, 70000) | st.binary() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
