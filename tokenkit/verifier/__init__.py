@@ -44,7 +44,14 @@ from tokenkit.verifier.model import (
     User,
 )
 from tokenkit.verifier.names import ROOT
-from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, UserVerification, WebAuthnPolicy
+from tokenkit.verifier.policy import (
+    MAX_DEVICES,
+    AttestationFormat,
+    CertificationLevel,
+    TotpPolicy,
+    UserVerification,
+    WebAuthnPolicy,
+)
 from tokenkit.verifier.verifier import Verifier
 
 __all__ = [
@@ -52,9 +59,11 @@ __all__ = [
     "ROOT",
     "AccessDenied",
     "AccessKey",
+    "AttestationFormat",
     "AuditEvent",
     "AuthenticatorApp",
     "Ceremony",
+    "CertificationLevel",
     "Cloned",
     "DeleteConflict",
     "Device",
