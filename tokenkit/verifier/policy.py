@@ -10,6 +10,7 @@ from fido2.rpid import verify_rp_id
 
 from tokenkit.verifier.errors import ValidationError
 
+Drift = Literal["offset", "rate"]
 UserVerification = Literal["required", "preferred", "discouraged"]
 AttestationFormat = Literal["none", "packed", "fido-u2f", "tpm", "android-key", "apple"]
 CertificationLevel = Literal["L1", "L1plus", "L2", "L2plus", "L3", "L3plus"]
@@ -26,6 +27,17 @@ class TotpPolicy:
     delay_s: wait after the first wrong code; after the n-th in a row it is n times that
         (RFC 4226 section 7.3).
     lock_after: wrong codes in a row that lock the device.
+    drift: "offset" looks around the last learned offset; "rate" predicts it from the token's rate,
+        and looks as far around as the prediction is uncertain (docs/drift.md). ``window_steps``
+        then counts for nothing.
+
+    For "rate":
+
+    max_window_steps: what the window reaches to either side at most.
+    max_rate_ppm: by how much a token's clock may plausibly be fast or slow. A watch crystal at
+        0 °C is 21 ppm slow, and off by up to 10 besides.
+    entry_s: time for a code to arrive after its time step; RFC 6238 section 5.2 recommends a step
+        at most.
     """
 
     window_steps: int = 1
@@ -33,13 +45,19 @@ class TotpPolicy:
     enrol_range_s: float = 86_400.0
     delay_s: float = 5.0
     lock_after: int = 10
+    drift: Drift = "offset"
+    max_window_steps: int = 5
+    max_rate_ppm: float = 30.0
+    entry_s: float = 15.0
 
     def __post_init__(self) -> None:
-        for name in ("window_steps", "lock_after"):
+        check_word("drift", self.drift, Drift)
+        for name in ("window_steps", "lock_after", "max_window_steps"):
             if not isinstance(getattr(self, name), int):
                 raise ValidationError(f"{name} is a whole number, not {getattr(self, name)!r}")
-        if not 0 <= self.window_steps <= 100:
-            raise ValidationError(f"window_steps is from 0 to 100, not {self.window_steps}")
+        for name in ("window_steps", "max_window_steps"):
+            if not 0 <= getattr(self, name) <= 100:
+                raise ValidationError(f"{name} is from 0 to 100, not {getattr(self, name)}")
         for name in ("resync_range_s", "enrol_range_s"):
             if not 0 <= getattr(self, name) <= 30 * 86_400:
                 raise ValidationError(f"{name} is from 0 to 30 days, not {getattr(self, name)} s")
@@ -47,6 +65,10 @@ class TotpPolicy:
             raise ValidationError(f"delay_s is not negative, not {self.delay_s}")
         if self.lock_after < 1:
             raise ValidationError(f"lock_after is at least 1, not {self.lock_after}")
+        if not 0 < self.max_rate_ppm <= 1000:
+            raise ValidationError(f"max_rate_ppm is above 0, up to 1000, not {self.max_rate_ppm}")
+        if not 0 <= self.entry_s <= 60:
+            raise ValidationError(f"entry_s is from 0 to 60, not {self.entry_s}")
 
 
 @dataclass(frozen=True)

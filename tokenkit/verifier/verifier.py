@@ -14,6 +14,7 @@ from tokenkit.verifier.permissions import Permissions
 from tokenkit.verifier.policy import TotpPolicy, WebAuthnPolicy
 from tokenkit.verifier.seal import KEY_BYTES, Sealer
 from tokenkit.verifier.security_keys import SecurityKeys
+from tokenkit.verifier.sessions import Sessions
 from tokenkit.verifier.store import Store, is_in_memory, parse_url
 from tokenkit.verifier.tags import Tags
 from tokenkit.verifier.webauthn import RelyingParty
@@ -21,7 +22,9 @@ from tokenkit.verifier.webauthn import RelyingParty
 _SEAL_CHECK = b"tokenkit"
 
 
-class Verifier(Accounts, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions):
+class Verifier(
+    Accounts, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions, Sessions
+):
     """Users, their MFA devices, and what they may sign in with.
 
     ``url`` is SQLAlchemy's: ``sqlite://`` in memory (the default), ``sqlite:///FILE``, or
