@@ -38,7 +38,7 @@ class AuditPages(Desk):
         """
         if not 1 <= limit <= MOST_LINES:
             raise ValidationError(f"limit is from 1 to {MOST_LINES}, not {limit}")
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             rows = records.audit_page(
                 connection, user, serial_number, event, refused, before, limit + 1
             )
