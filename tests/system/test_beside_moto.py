@@ -22,16 +22,21 @@ def test_moto_answers_for_s3_and_the_endpoint_for_iam(iam_endpoint: IamEndpoint)
 def test_a_wrong_code_is_refused_beside_moto(iam_endpoint: IamEndpoint) -> None:
     [serial_number] = iam_endpoint.service.tokens.make()
     token = iam_endpoint.service.tokens.find(serial_number)
+    wrong, right = [
+        {
+            "UserName": "root",
+            "SerialNumber": serial_number,
+            "AuthenticationCode1": code1,
+            "AuthenticationCode2": code2,
+        }
+        for code1, code2 in (("0" * 6, "1" * 6), token.two_codes())
+    ]
     with mock_aws(config=KEEP_KEYS):
         iam = boto3.client("iam")
-        codes = dict(zip(("AuthenticationCode1", "AuthenticationCode2"), token.two_codes()))
-        device = {"UserName": "root", "SerialNumber": serial_number}
         with pytest.raises(ClientError, match="InvalidAuthenticationCode"):
-            iam.enable_mfa_device(
-                **device, AuthenticationCode1="0" * 6, AuthenticationCode2="1" * 6
-            )
+            iam.enable_mfa_device(**wrong)
         iam_endpoint.service.clock.advance(60)
-        iam.enable_mfa_device(**device, **codes)
+        iam.enable_mfa_device(**right)
     assert [each.serial_number for each in iam_endpoint.verifier.devices("root")] == [serial_number]
 
 

@@ -1,5 +1,7 @@
 """The plugin as a project that has tokenkit installed meets it."""
 
+from pathlib import Path
+
 import pytest
 
 # Imported out here, so that the inner runs, which forget what they imported, find them loaded.
@@ -267,3 +269,12 @@ def test_iam_endpoint_is_the_verifier_over_http(pytester: pytest.Pytester) -> No
         """
     )
     run(pytester).assert_outcomes(passed=2)
+
+
+def test_the_example_of_the_docs(pytester: pytest.Pytester) -> None:
+    page = (Path(__file__).parents[2] / "docs/service.md").read_text("utf-8")
+    _, _, rest = page.partition("## In pytest\n\n```python\n")
+    example, _, _ = rest.partition("```")
+    imports = "import boto3\nimport pytest\nfrom botocore.exceptions import ClientError\n\n"
+    pytester.makepyfile(imports + example)
+    run(pytester).assert_outcomes(passed=1)
