@@ -28,7 +28,7 @@ OUTSIDE = {
 }
 OUTSIDE_MODULES = {"random", "secrets"}
 HEAVY = ["sqlalchemy", "numpy", "matplotlib", "fido2", "rich", "msgspec", "firmware_sim"]
-HEAVY += ["starlette", "uvicorn", "botocore", "asyncio"]
+HEAVY += ["starlette", "uvicorn", "botocore"]
 
 
 def sources(package: str) -> list[Path]:

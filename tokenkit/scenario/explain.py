@@ -75,7 +75,8 @@ def explain(message: str, data: dict[str, Any]) -> tuple[Path, str]:
         return path, HOW_STEPS
     if key == "do" and message.startswith("Invalid value"):
         return path, f"no step {value!r}; {hint(value, list(STEPS))}"
-    return path, wrong_value(message, path, value, _choices(data, path))
+    choices = _choices(data, path) if message.startswith("Invalid enum value") else []
+    return path, wrong_value(message, path, value, choices)
 
 
 def located(message: str) -> tuple[str, Path]:
@@ -89,7 +90,10 @@ def located(message: str) -> tuple[str, Path]:
 
 
 def wrong_value(message: str, path: Path, value: Any, choices: list[Any]) -> str:
-    """What to tell the user of the ``value`` at ``path``, of which msgspec says ``message``."""
+    """What to tell the user of the ``value`` at ``path``, of which msgspec says ``message``.
+
+    ``choices`` are what a value may be that is one of several words.
+    """
     key = str(path[-1]) if path else ""
     if message.startswith("Invalid enum value"):
         return f"{key!r} cannot be {value!r}; {hint(value, choices)}"

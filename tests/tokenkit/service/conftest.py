@@ -25,12 +25,12 @@ class Control:
     def service(self) -> Service:
         return self.endpoint.service
 
-    def get(self, path: str, **query: str) -> Any:
+    def get(self, path: str, /, **query: str) -> Any:
         answer = self.http.get(path, params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def post(self, path: str, status: int = 200, **order: Any) -> Any:
+    def post(self, path: str, status: int = 200, /, **order: Any) -> Any:
         answer = self.http.post(path, content=json.dumps(order))
         assert answer.status_code == status, answer.text
         return answer.json()

@@ -157,7 +157,7 @@ def test_findings_and_the_log(control: Control) -> None:
         ("GET", "/devices?user=ann&user=bob", 400, "there twice"),
         ("GET", "/devices?user=ann", 404, "cannot be found"),
         ("GET", "/devices?user=a%20b", 400, "user name"),
-        ("POST", "/users", 400, "malformed"),
+        ("POST", "/users", 400, "truncated"),
     ],
 )
 def test_what_is_not_known_is_said(
