@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from tokenkit.verifier import (
     MAX_DEVICES,
+    AccessDenied,
     EntityAlreadyExists,
     LimitExceeded,
     NoSuchEntity,
@@ -70,9 +71,14 @@ def _readable(error: VerifierError) -> str:
 
 
 def _assigned(visit: Visit, name: str) -> str:
-    """Where to go on. Who had to assign a device has proved it by that, and is in."""
-    if visit.stage == ENROL:
-        admit(visit, visit.user, mfa=True)
+    """Where to go on. Who had to assign a device has proved it by that, and is in.
+
+    A first device ends what was begun by a password alone, here or elsewhere.
+    """
+    user = visit.user
+    if len(visit.verifier.devices(user)) == 1:
+        visit.verifier.end_console_sessions(user)
+        admit(visit, user, mfa=True)
     visit.put_state(message=f"MFA device {name} is assigned.")
     return "security-credentials"
 
@@ -92,7 +98,13 @@ def complete_key(visit: Visit) -> Response:
     def complete(ceremony_id: str, answer: object) -> str:
         name = str(visit.json.get("name", ""))
         _check_name(name)
-        visit.verifier.complete_registration(ceremony_id, answer, name=name)  # type: ignore[arg-type]
+        device = visit.verifier.complete_registration(
+            ceremony_id,
+            answer,  # type: ignore[arg-type]
+            name=name,
+        )
+        if device.user != visit.user:
+            raise AccessDenied("Somebody else began to register that security key.")
         return visit.url(_assigned(visit, name))
 
     return completed(visit, complete)

@@ -194,6 +194,8 @@ def visited(
         visit = Visit(request, form, json)
         if request.method == "POST":
             visit.demand_csrf()
+        if visit.stage == ENROL and visit.verifier.devices(visit.user):
+            visit.begin_session(visit.user, PASSWORD)  # assigned elsewhere: it must be shown here
         if visit.stage not in allowed:
             return _send_on(visit, wants_json=json is not None)
         return handler(visit)
