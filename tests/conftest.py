@@ -3,10 +3,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from . import postgresql as pg
 
 pytest_plugins = ["pytester"]
 
@@ -45,3 +48,34 @@ def _served(make: Callable[[int], Any]) -> Iterator[int]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="what the verifiers of tests/tokenkit/verifier work on, unless a test says",
+    )
+
+
+@pytest.fixture(scope="session")
+def postgresql(request: pytest.FixtureRequest) -> Iterator[pg.Postgresql]:
+    """A cluster, started when the first test asks for it."""
+    missing = pg.what_is_missing()
+    if missing is not None:
+        if request.config.getoption("--database") == "postgresql":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with pg.running() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind, in turn; on disk, so that processes can share it."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/mfa.db"
+    else:
+        with request.getfixturevalue("postgresql").database() as url:
+            yield url

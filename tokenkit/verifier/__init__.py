@@ -33,6 +33,7 @@ from tokenkit.verifier.errors import (
     ValidationError,
     VerifierError,
 )
+from tokenkit.verifier.findings import Finding, FindingKind
 from tokenkit.verifier.model import (
     AccessKey,
     AuditEvent,
@@ -44,7 +45,13 @@ from tokenkit.verifier.model import (
     User,
 )
 from tokenkit.verifier.names import ROOT
-from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, UserVerification, WebAuthnPolicy
+from tokenkit.verifier.policy import (
+    MAX_DEVICES,
+    AccountPolicy,
+    TotpPolicy,
+    UserVerification,
+    WebAuthnPolicy,
+)
 from tokenkit.verifier.verifier import Verifier
 
 __all__ = [
@@ -52,6 +59,7 @@ __all__ = [
     "ROOT",
     "AccessDenied",
     "AccessKey",
+    "AccountPolicy",
     "AuditEvent",
     "AuthenticatorApp",
     "Ceremony",
@@ -60,6 +68,8 @@ __all__ = [
     "Device",
     "DeviceKind",
     "EntityAlreadyExists",
+    "Finding",
+    "FindingKind",
     "InvalidAuthenticationCode",
     "InvalidInput",
     "InvalidResponse",

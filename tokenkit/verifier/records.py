@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from tokenkit.verifier.chain import chained
+from tokenkit.verifier.drift import LearnedClock
 from tokenkit.verifier.store import (
     audit,
     audit_head,
@@ -24,6 +25,7 @@ _ENABLED = (
     .order_by(devices.c.enabled_s, devices.c.serial_number)
 )
 _ENABLED_OF = _ENABLED.where(devices.c.user == bindparam("key")).with_for_update()
+_CLOCK = LearnedClock.__struct_fields__  # columns of the same names
 _ACCEPT = (
     update(devices)
     .where(
@@ -35,6 +37,7 @@ _ACCEPT = (
         last_counter=bindparam("counter"),
         failures=0,
         last_used_s=bindparam("at_s"),
+        **{name: bindparam(f"new_{name}") for name in _CLOCK},
     )
 )
 _REJECT = (
@@ -93,6 +96,12 @@ def enabled_devices(connection: Connection, user: str | None) -> Sequence[Row[An
     return connection.execute(_ENABLED_OF, {"key": user}).all()
 
 
+def devices_of_kind(connection: Connection, kind: str) -> Sequence[Row[Any]]:
+    """Held or not, by serial number."""
+    query = select(devices).where(devices.c.kind == kind).order_by(devices.c.serial_number)
+    return connection.execute(query).all()
+
+
 def known_serial_numbers(connection: Connection, serial_numbers: Iterable[str]) -> list[str]:
     """Those of ``serial_numbers`` that are in use."""
     found: list[str] = []
@@ -116,11 +125,24 @@ def delete_device(connection: Connection, serial_number: str) -> None:
 
 
 def accept_code(
-    connection: Connection, serial_number: str, offset: int, counter: int, at_s: float
+    connection: Connection,
+    serial_number: str,
+    offset: int,
+    counter: int,
+    at_s: float,
+    clock: LearnedClock,
 ) -> bool:
     """Note that all codes up to ``counter`` are used; False if another request came first."""
     values = {"key": serial_number, "offset": offset, "counter": counter, "at_s": at_s}
+    values |= {f"new_{name}": getattr(clock, name) for name in _CLOCK}
     return connection.execute(_ACCEPT, values).rowcount == 1
+
+
+def learned_clock(row: Row[Any]) -> LearnedClock | None:
+    """What is learned of a device's clock; None if nothing is yet."""
+    if row.synced_s is None:
+        return None
+    return LearnedClock(*(getattr(row, name) for name in _CLOCK))
 
 
 def reject_code(connection: Connection, serial_number: str, at_s: float) -> None:
