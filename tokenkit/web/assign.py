@@ -38,6 +38,7 @@ def choose(visit: Visit) -> Response:
 
 
 def chosen(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
     name, kind = visit.text("name").strip(), visit.text("kind")
     try:
         _check(visit, name, kind)
@@ -91,11 +92,13 @@ def show_key(visit: Visit) -> Response:
 
 
 def begin_key(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
     return begun(visit, lambda: visit.verifier.begin_registration(visit.user))
 
 
 def complete_key(visit: Visit) -> Response:
     def complete(ceremony_id: str, answer: object) -> str:
+        visit.demand_own("iam:EnableMFADevice")
         name = str(visit.json.get("name", ""))
         _check_name(name)
         device = visit.verifier.complete_registration(
@@ -149,6 +152,7 @@ def _app_page(
 
 
 def assign_app(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
     pending = _pending(visit).find(visit.user)
     if pending is None:
         return visit.go("assign", "Begin anew: the QR code that was made before has expired.")
@@ -169,6 +173,7 @@ def show_token(visit: Visit) -> Response:
 
 
 def assign_token(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
     name, serial_number = visit.text("name"), visit.text("serial").strip()
     codes = clean(visit.text("code1")), clean(visit.text("code2"))
     try:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,8 +14,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from tokenkit.iam.authorisation import may
+from tokenkit.iam.principal import Principal, user_principal
 from tokenkit.service import Service
-from tokenkit.verifier import ROOT, Verifier
+from tokenkit.verifier import (
+    ROOT,
+    AccessDenied,
+    Locked,
+    NoSuchEntity,
+    StoreError,
+    Throttled,
+    Verifier,
+    VerifierError,
+)
 from tokenkit.verifier.console_sessions import ConsoleSession
 from tokenkit.web.pages import render
 
@@ -64,9 +76,26 @@ class Visit:
         value: str = self.request.path_params[name]
         return value
 
-    def may(self, action: str) -> bool:
-        """Whether the visitor may do what ``action`` (such as "iam:ListUsers") names."""
-        return self.stage == SIGNED_IN and self.user == ROOT
+    def may(self, action: str, resource: str = "*") -> bool:
+        """Whether the visitor may do what ``action`` (such as "iam:ListUsers") names.
+
+        A console session counts as temporary credentials, with MFA if a device was shown.
+        """
+        if self.stage != SIGNED_IN:
+            return False
+        return self.user == ROOT or may(self.service, self._principal(), action, resource)
+
+    def demand_own(self, action: str) -> None:
+        """AccessDenied unless the visitor may do ``action`` to the own user; who must assign a
+        device before anything else may do that.
+        """
+        if self.stage != ENROL and not self.may(action, self._principal().arn):
+            raise AccessDenied(f"You are not authorized to perform {action}.")
+
+    def _principal(self) -> Principal:
+        assert self.session is not None
+        user, state = self.verifier.user(self.user), self.session.state
+        return replace(user_principal(user), is_temporary=True, mfa_s=state.get("mfa_s"))
 
     def url(self, path: str = "", **query: str) -> str:
         """The address of a page of the console."""
@@ -198,9 +227,28 @@ def visited(
             visit.begin_session(visit.user, PASSWORD)  # assigned elsewhere: it must be shown here
         if visit.stage not in allowed:
             return _send_on(visit, wants_json=json is not None)
-        return handler(visit)
+        try:
+            return handler(visit)
+        except VerifierError as error:  # what the handler did not say at its form
+            if json is not None:
+                return visit.answer({"error": str(error)}, status_of(error))
+            return visit.page("error.html", status_of(error), error=str(error))
 
     return endpoint
+
+
+_STATUS: tuple[tuple[type[VerifierError], int], ...] = (
+    (NoSuchEntity, 404),
+    (Throttled, 429),
+    (Locked, 403),
+    (AccessDenied, 403),
+    (StoreError, 503),
+)
+
+
+def status_of(error: VerifierError) -> int:
+    """HTTP's status code for a refusal."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
 
 
 def _send_on(visit: Visit, *, wants_json: bool) -> Response:
