@@ -155,7 +155,13 @@ def _take_all_from(visit: Visit, user: User) -> None:
 
 @administrators("iam:ListUsers")
 def show_devices(visit: Visit) -> Response:
-    return visit.page("admin_devices.html", devices=visit.verifier.devices(), show_user=True)
+    """All devices, and what is amiss with users and with them."""
+    return visit.page(
+        "admin_devices.html",
+        devices=visit.verifier.devices(),
+        findings=visit.verifier.findings(),
+        show_user=True,
+    )
 
 
 @administrators("iam:ListUsers")
