@@ -73,8 +73,13 @@ def postgresql(request: pytest.FixtureRequest) -> Iterator[pg.Postgresql]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind, in turn; on disk, so that processes can share it."""
-    if request.param == "sqlite":
+    """An empty database of each kind, in turn; on disk, so that processes can share it.
+
+    Indirectly parametrized it may be one in memory, too.
+    """
+    if request.param == "memory":
+        yield "sqlite://"
+    elif request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/mfa.db"
     else:
         with request.getfixturevalue("postgresql").database() as url:

@@ -8,8 +8,10 @@
 """
 
 from tokenkit.verifier.app import AuthenticatorApp
+from tokenkit.verifier.chain import Chain
 from tokenkit.verifier.errors import (
     AccessDenied,
+    BrokenChain,
     Cloned,
     DeleteConflict,
     EntityAlreadyExists,
@@ -62,7 +64,9 @@ __all__ = [
     "AccountPolicy",
     "AuditEvent",
     "AuthenticatorApp",
+    "BrokenChain",
     "Ceremony",
+    "Chain",
     "Cloned",
     "DeleteConflict",
     "Device",

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from tokenkit.verifier.access_keys import AccessKeys
 from tokenkit.verifier.accounts import Accounts
+from tokenkit.verifier.audit_log import AuditLog
+from tokenkit.verifier.audit_pages import AuditPages
 from tokenkit.verifier.code_devices import CodeDevices
 from tokenkit.verifier.console_sessions import ConsoleSessions
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
@@ -32,8 +34,10 @@ class Verifier(
     AccessKeys,
     Passwords,
     Permissions,
-    ConsoleSessions,
     Sessions,
+    AuditLog,
+    AuditPages,
+    ConsoleSessions,
 ):
     """Users, their MFA devices, and what they may sign in with.
 

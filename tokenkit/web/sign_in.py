@@ -70,6 +70,7 @@ def _mfa_page(visit: Visit, status: int = 200, **context: Any) -> Response:
         status,
         code_devices=_code_devices(devices),
         has_key=any(not device.period_s for device in devices),
+        virtual_tokens=bool(visit.service.tokens.all()),
         **{"offer_resync": False, **context},
     )
 

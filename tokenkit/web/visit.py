@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,11 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from tokenkit.iam.authorisation import may
-from tokenkit.iam.principal import Principal, user_principal
+from tokenkit.iam.authorisation import authorise
+from tokenkit.iam.principal import Principal, console_principal
 from tokenkit.service import Service
 from tokenkit.verifier import (
-    ROOT,
     AccessDenied,
     Locked,
     NoSuchEntity,
@@ -83,19 +82,24 @@ class Visit:
         """
         if self.stage != SIGNED_IN:
             return False
-        return self.user == ROOT or may(self.service, self._principal(), action, resource)
+        client = self.request.client
+        more = {} if client is None else {"aws:SourceIp": client.host}
+        return authorise(self.service, self._principal, action, resource, more).allowed
 
     def demand_own(self, action: str) -> None:
         """AccessDenied unless the visitor may do ``action`` to the own user; who must assign a
         device before anything else may do that.
         """
-        if self.stage != ENROL and not self.may(action, self._principal().arn):
+        if self.stage != ENROL and not self.may(action, self._principal.arn):
             raise AccessDenied(f"You are not authorized to perform {action}.")
 
+    @cached_property
     def _principal(self) -> Principal:
         assert self.session is not None
-        user, state = self.verifier.user(self.user), self.session.state
-        return replace(user_principal(user), is_temporary=True, mfa_s=state.get("mfa_s"))
+        state, user = self.session.state, self.verifier.user(self.user)
+        principal = console_principal(user, state["signed_in_s"], state.get("mfa_s"))
+        policies = tuple(self.verifier.user_policies(user.name).values())
+        return replace(principal, policies=policies)
 
     def url(self, path: str = "", **query: str) -> str:
         """The address of a page of the console."""
@@ -151,7 +155,8 @@ class Visit:
         """A new session under a new id; the one before is ended."""
         if self.session is not None:
             self.verifier.end_console_session(self.session.token)
-        self._have(self.verifier.begin_console_session(user, {"stage": stage, **state}))
+        state = {"stage": stage, "signed_in_s": self.service.clock.now(), **state}
+        self._have(self.verifier.begin_console_session(user, state))
 
     def end_session(self) -> None:
         if self.session is not None:
