@@ -214,6 +214,13 @@ def test_the_walk_with_no_hardware(console: Console) -> None:
     console.open("sign-in/resync")
     fill_codes(page, code1, code2)
     page.get_by_role("button", name="Resynchronise").click()
+    page.wait_for_url("**/sign-in/mfa")
+    console.service.clock.advance(30)
+    page.goto(address)
+    code = console.press()
+    console.open("sign-in/mfa")
+    page.get_by_label("Code from your token or app").fill(code)
+    page.get_by_role("button", name="Submit code").click()
     page.wait_for_url("**/security-credentials")
 
     console.open(f"admin/device?serial={serial_number}")

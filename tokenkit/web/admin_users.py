@@ -19,8 +19,8 @@ from tokenkit.verifier import (
 from tokenkit.verifier.names import user_arn
 from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
 from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
-from tokenkit.web.admin_pages import administrators, demand, visitors
-from tokenkit.web.visit import SIGNED_IN, Visit
+from tokenkit.web.admin_pages import administrators, demand
+from tokenkit.web.visit import Visit, visited
 
 _MOST_LINES = 1000
 
@@ -40,7 +40,7 @@ def _users_page(visit: Visit, status: int = 200, **context: Any) -> Response:
     return visit.page("admin_users.html", status, users=users, **context)
 
 
-@visitors(SIGNED_IN)
+@visited
 def create_user(visit: Visit) -> Response:
     """With a password or without one; a password that is refused leaves no user behind."""
     name, password = visit.text("name").strip(), visit.text("password")
@@ -68,7 +68,7 @@ def _user(visit: Visit) -> User:
     return visit.verifier.user(name)
 
 
-@visitors(SIGNED_IN)
+@visited
 def show_user(visit: Visit) -> Response:
     user = _user(visit)
     demand(visit, "iam:GetUser", user.arn)
@@ -81,7 +81,7 @@ def _user_page(visit: Visit, user: User, status: int = 200, **context: Any) -> R
     return visit.page("admin_user.html", status, user=user, devices=devices, **context)
 
 
-@visitors(SIGNED_IN)
+@visited
 def set_password(visit: Visit) -> Response:
     user = _user(visit)
     demand(visit, "iam:UpdateLoginProfile", user.arn)
@@ -92,7 +92,7 @@ def set_password(visit: Visit) -> Response:
     return visit.go(f"admin/users/{user.name}", f"The password of {user.name} was set.")
 
 
-@visitors(SIGNED_IN)
+@visited
 def ask_to_delete(visit: Visit) -> Response:
     user = _user(visit)
     demand(visit, "iam:DeleteUser", user.arn)
@@ -112,7 +112,7 @@ def _delete_page(visit: Visit, user: User, status: int = 200, **context: Any) ->
     )
 
 
-@visitors(SIGNED_IN)
+@visited
 def delete_user(visit: Visit) -> Response:
     """With all that the user holds, as AWS's console does; IAM itself demands it gone before."""
     user = _user(visit)

@@ -1,5 +1,6 @@
 """Hardware tokens on the screen, for those who have none: display, button, back, and a clock."""
 
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -9,9 +10,9 @@ from starlette.routing import Route
 from tokenkit.scenario.durations import DAY_S, YEAR_S
 from tokenkit.verifier import ValidationError, VerifierError
 from tokenkit.virtual import PLACES, HardwareToken, SimulatedClock
-from tokenkit.web.admin_pages import administrators, demand, visitors
+from tokenkit.web.admin_pages import administrators, demand
 from tokenkit.web.pages import counted
-from tokenkit.web.visit import ENROL, PASSWORD, SIGNED_IN, Visit
+from tokenkit.web.visit import ENROL, PASSWORD, SIGNED_IN, Visit, visited
 
 ADVANCES = {
     "step": ("Half a minute", 30.0),
@@ -21,7 +22,7 @@ ADVANCES = {
 }
 MOST_AT_ONCE = 50
 # whoever knows a password: the token is needed to get any further
-users = visitors(PASSWORD, ENROL, SIGNED_IN)
+users = partial(visited, stages=(PASSWORD, ENROL, SIGNED_IN))
 
 
 @users
