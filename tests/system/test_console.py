@@ -169,11 +169,12 @@ def test_a_security_key(person: Person) -> None:
     person.sign_in()
     person.look("credentials-none")
     person.follow("Assign MFA device")
+    person.look("assign")
     person.fill(Device_name="my key")
     person.choose("Next")
     assert "without spaces" in person.error()
+    person.look("assign-refused")
     person.fill(Device_name="my-key")
-    person.look("assign")
     person.choose("Next")
     assert person.heading() == "Security key"
     person.look("assign-security-key")
@@ -308,6 +309,51 @@ def test_a_hardware_token_drifts_and_is_set_right(person: Person) -> None:
     person.choose("Remove")
     assert person.said() == "MFA device token was removed."
     assert person.devices() == []
+
+
+def test_all_three_kinds(person: Person) -> None:
+    """Any of them signs in."""
+    verifier = person.service.verifier
+    session, key = plug_in_key(person)
+    app = verifier.create_authenticator_app("phone")
+    phone = pyotp.TOTP(app.secret)
+    [serial_number] = person.service.tokens.make("TK26")
+    token = person.service.tokens.find(serial_number)
+    first, now_s = token.code(), person.service.clock.now()
+    person.wait(30)
+    verifier.enable("root", serial_number, first, token.code(), name="key-ring")
+    codes = phone.at(now_s), phone.at(now_s + 30)
+    verifier.enable("root", app.serial_number, *codes, name="phone")
+    person.wait(30)
+    person.sign_in()
+    person.fill(Code_from_your_token_or_app=phone.at(person.service.clock.now()))
+    person.choose("Submit code")
+    person.follow("Assign MFA device")
+    person.fill(Device_name="security-key")
+    person.choose("Next")
+    person.choose("Register security key")
+    person.page.wait_for_url("**/security-credentials")
+    person.wait(3 * 86_400)
+    person.open("security-credentials")
+    person.sign_in()
+    person.look("sign-in-three")
+    person.choose("Use security key")
+    person.page.wait_for_url("**/security-credentials")
+    assert person.devices() == ["key-ring", "phone", "security-key"]
+    person.look("credentials-three")
+    person.choose("Sign out")
+    person.sign_in()
+    person.fill(Code_from_your_token_or_app=token.code())
+    person.choose("Submit code")
+    assert person.heading() == "Security credentials"
+
+    person.choose("Sign out")
+    person.sign_in()
+    session.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": key})
+    plug_in_key(person)
+    person.choose("Use security key")
+    person.page.get_by_text("gave no answer").wait_for()
+    person.look("sign-in-wrong-key")
 
 
 def test_by_keyboard_alone(person: Person) -> None:

@@ -65,10 +65,13 @@ class Passwords(Desk):
                 _matches(given, None)
                 raise AccessDenied("Your authentication information is incorrect.")
             failures = min(row.password_failures, self.totp.lock_after - 1)
-            left_s = wait_s(self.totp, failures, row.password_failed_s, request.now_s)
+            left_s = min(
+                wait_s(self.totp, failures, row.password_failed_s, request.now_s),
+                row.password_failed_s + _LONGEST_WAIT_S - request.now_s,
+            )
             if left_s > 0:
                 _matches(given, None)  # as slow as a wrong one: it tells no stranger who is a user
-                raise Throttled(min(left_s, _LONGEST_WAIT_S))
+                raise Throttled(left_s)
             if not _matches(given, row.password):
                 records.update_user(
                     request.connection,

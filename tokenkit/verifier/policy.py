@@ -49,7 +49,7 @@ class TotpPolicy:
     drift: Drift = "offset"
     max_window_steps: int = 5
     max_rate_ppm: float = 30.0
-    entry_s: float = 15.0
+    entry_s: float = 12.0
 
     def __post_init__(self) -> None:
         check_word("drift", self.drift, Drift)

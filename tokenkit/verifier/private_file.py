@@ -25,7 +25,9 @@ def new_private_file(path: Path) -> Iterator[BinaryIO]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(temporary, path)  # unlike a rename, never in the place of another file
+            # claims the name, so that nobody else's file of that name is ever replaced
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            os.replace(temporary, path)
         finally:
             with suppress(OSError):
                 os.unlink(temporary)

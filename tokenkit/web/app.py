@@ -33,6 +33,7 @@ _HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
+_TEXTS = {404: "There is no such page.", 405: "That page takes no forms."}
 
 
 def console_app(
@@ -65,7 +66,8 @@ async def _home(request: Request) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _error_page(request, error.detail, error.status_code)
+    text = _TEXTS.get(error.status_code, error.detail)
+    return _error_page(request, text, error.status_code)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -185,14 +185,14 @@ def test_names_that_are_taken(
     assert re.search(r'value="authenticator-app" checked', root.answer.text)
 
 
-@pytest.mark.parametrize("name", ["", "two words", "ä", "a" * 129, "<b>"])
 @pytest.mark.parametrize("kind", ["security-key", "hardware-token", "authenticator-app"])
-def test_bad_names_stay_in_their_field(browser: Any, name: str, kind: str) -> None:
+def test_bad_names_stay_in_their_field(browser: Any, kind: str) -> None:
     browser.sign_in("ann")
     browser.open("assign")
-    assert browser.send("assign", name=name, kind=kind).status_code == 400
-    assert f'value="{html.escape(name)}"' in browser.answer.text
-    assert "without spaces" in browser.error()
+    for name in ("", "two words", "ä", "a" * 129, "<b>"):
+        assert browser.send("assign", name=name, kind=kind).status_code == 400
+        assert f'value="{html.escape(name)}"' in browser.answer.text
+        assert "without spaces" in browser.error()
     assert browser.verifier.devices("ann") == []
 
 
