@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -176,7 +177,14 @@ def show_device(visit: Visit) -> Response:
     with suppress(NoSuchEntity):  # most tokens are real ones
         token = visit.service.tokens.find(device.serial_number)
         truth = true_errors(token, min(line.at_s for line in lines), now_s)
-    drift = drift_of(device, lines[::-1], visit.verifier.totp, now_s, truth)
+    drift = drift_of(
+        device,
+        lines[::-1],
+        visit.verifier.totp,
+        now_s,
+        partial(visit.verifier.windows, device.serial_number),
+        truth,
+    )
     return visit.page(
         "admin_device.html",
         device=device,
