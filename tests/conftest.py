@@ -27,6 +27,29 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tokenkit"))
 
 
+@pytest.fixture(scope="session")
+def serve_app() -> Callable[[Callable[[int], Any]], AbstractContextManager[int]]:
+    """Serve the ASGI app that a function makes of a port, on loopback, in a thread; the port."""
+    return _served
+
+
+@contextmanager
+def _served(make: Callable[[int], Any]) -> Iterator[int]:
+    import uvicorn
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        config = uvicorn.Config(make(port), ws="none", lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield port  # it listens already: who comes early waits a little
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database",
@@ -74,26 +97,3 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     else:
         with request.getfixturevalue("postgresql").database() as url:
             yield url
-
-
-@pytest.fixture(scope="session")
-def serve_app() -> Callable[[Callable[[int], Any]], AbstractContextManager[int]]:
-    """Serve the ASGI app that a function makes of a port, on loopback, in a thread; the port."""
-    return _served
-
-
-@contextmanager
-def _served(make: Callable[[int], Any]) -> Iterator[int]:
-    import uvicorn
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        config = uvicorn.Config(make(port), ws="none", lifespan="off", log_config=None)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield port  # it listens already: who comes early waits a little
-        finally:
-            server.should_exit = True
-            thread.join()

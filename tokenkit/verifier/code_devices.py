@@ -36,6 +36,7 @@ from tokenkit.verifier.names import (
     check_app_name,
     check_device_name,
     check_path,
+    check_serial_number,
 )
 from tokenkit.verifier.resync import resynchronise
 from tokenkit.verifier.seed_file import Seed, read_seed_file
@@ -175,6 +176,21 @@ class CodeDevices(Desk):
             request.detail["offset_s"] = round(clock.offset_s, 3)
             request.detail["rate_ppm"] = round(clock.rate_ppm, 3)
             return SignIn(user, device, request.now_s)
+
+    def windows(self, serial_number: str, times_s: Iterable[float]) -> list[tuple[float, float]]:
+        """``Device.window_s`` at other times, after the last code and with none since.
+
+        Empty if no code told anything yet. NoSuchEntity, ValidationError.
+        """
+        check_serial_number(serial_number)
+        with self._store.transaction() as connection:
+            row = records.find_device(connection, serial_number)
+            if row is None or row.seed is None:
+                raise no_such_device(serial_number)
+            learned = records.learned_clock(row)
+            if learned is None:
+                return []
+            return [self._window_s(row, learned, at_s) for at_s in times_s]
 
     def unlock(self, serial_number: str) -> None:
         """Forget a device's wrong codes, after somebody has asked whose they were. NoSuchEntity."""

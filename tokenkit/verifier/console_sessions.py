@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from tokenkit.verifier.desk import Desk
 from tokenkit.verifier.store import console_sessions
@@ -51,20 +51,22 @@ class ConsoleSessions(Desk):
 
     def console_session(self, token: str) -> ConsoleSession | None:
         """The session of a token, which is thereby used; None if there is none, or it ended."""
+        with self._store.reading() as connection:
+            row = connection.execute(_row(token)).one_or_none()
+        now_s = self._now()
+        if row is None or not row.state["begun_s"] <= now_s < row.expires_s:
+            return None
+        if now_s - row.state["seen_s"] >= _SEEN_STEP_S:
+            self._prolong(token, now_s)
+        return ConsoleSession(token, row.user, row.state["console"])
+
+    def _prolong(self, token: str, now_s: float) -> None:
         with self._store.transaction() as connection:
             row = _find(connection, token)
-            now_s = self._now()
-            if row is None:
-                return None
-            if not row.state["begun_s"] <= now_s < row.expires_s:
-                _delete(connection, token)
-                return None
-            if now_s - row.state["seen_s"] >= _SEEN_STEP_S:
+            if row is not None:
                 expires_s = min(now_s + IDLE_S, row.state["begun_s"] + ABSOLUTE_S)
-                _update(
-                    connection, token, state={**row.state, "seen_s": now_s}, expires_s=expires_s
-                )
-            return ConsoleSession(token, row.user, row.state["console"])
+                state = {**row.state, "seen_s": now_s}
+                _update(connection, token, state=state, expires_s=expires_s)
 
     def put_console_state(self, token: str, state: Mapping[str, Any]) -> None:
         """Keep another ``state``; nothing if the session ended meanwhile."""
@@ -92,10 +94,12 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
+def _row(token: str) -> Select[Any]:
+    return select(console_sessions).where(console_sessions.c.id_hash == _hash(token))
+
+
 def _find(connection: Connection, token: str) -> Row[Any] | None:
-    table = console_sessions
-    query = select(table).where(table.c.id_hash == _hash(token)).with_for_update()
-    return connection.execute(query).one_or_none()
+    return connection.execute(_row(token).with_for_update()).one_or_none()
 
 
 def _update(connection: Connection, token: str, **values: object) -> None:

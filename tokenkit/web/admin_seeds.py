@@ -34,15 +34,16 @@ def look_into(visit: Visit) -> Response:
     except VerifierError as error:
         return visit.page("admin_seeds.html", 400, error=str(error))
     preview = preview_seed_file(contents, key)
-    faults = preview.faults + _known_already(visit.verifier, preview.tokens)
-    faults.sort(key=_order)
+    known = _known_already(visit.verifier, preview.tokens)
+    faults = sorted(preview.faults + known, key=_order)
+    at_fault = {fault.place for fault in known}
     pending = ""
     if not faults:
         pending = _pending(visit).put(visit.user, name, contents, preview.seeds)
     return visit.page(
         "admin_seeds_preview.html",
         name=name,
-        tokens=preview.tokens,
+        tokens=[each for each in preview.tokens if each[0] not in at_fault],
         faults=faults,
         pending=pending,
         most=_MOST_SHOWN,

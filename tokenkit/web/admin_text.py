@@ -1,6 +1,6 @@
 """Words for what templates of administrators' pages show."""
 
-from tokenkit.verifier import DeviceKind
+from tokenkit.verifier import Device, DeviceKind
 from tokenkit.web.admin_chart import error_text, utc
 
 _KINDS = {
@@ -12,6 +12,12 @@ _KINDS = {
 
 def kind_text(kind: DeviceKind) -> str:
     return _KINDS[kind]
+
+
+def device_error_text(device: Device) -> str:
+    """By how much a device's clock is off, as far as that is known now."""
+    predicted = device.predicted_offset_s
+    return error_text(device.offset_s if predicted is None else predicted)
 
 
 def second_text(at_s: float) -> str:
@@ -27,6 +33,7 @@ def plain_text(value: object) -> str:
 FILTERS = {
     "second": second_text,
     "clock_error": error_text,
+    "device_error": device_error_text,
     "kind": kind_text,
     "plain": plain_text,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -19,8 +20,8 @@ from tokenkit.verifier import (
 from tokenkit.verifier.names import user_arn
 from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
 from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
-from tokenkit.web.admin_pages import administrators, demand, visitors
-from tokenkit.web.visit import SIGNED_IN, Visit
+from tokenkit.web.admin_pages import administrators, demand
+from tokenkit.web.visit import Visit, visited
 
 _MOST_LINES = 1000
 
@@ -40,7 +41,7 @@ def _users_page(visit: Visit, status: int = 200, **context: Any) -> Response:
     return visit.page("admin_users.html", status, users=users, **context)
 
 
-@visitors(SIGNED_IN)
+@visited
 def create_user(visit: Visit) -> Response:
     """With a password or without one; a password that is refused leaves no user behind."""
     name, password = visit.text("name").strip(), visit.text("password")
@@ -68,7 +69,7 @@ def _user(visit: Visit) -> User:
     return visit.verifier.user(name)
 
 
-@visitors(SIGNED_IN)
+@visited
 def show_user(visit: Visit) -> Response:
     user = _user(visit)
     demand(visit, "iam:GetUser", user.arn)
@@ -81,7 +82,7 @@ def _user_page(visit: Visit, user: User, status: int = 200, **context: Any) -> R
     return visit.page("admin_user.html", status, user=user, devices=devices, **context)
 
 
-@visitors(SIGNED_IN)
+@visited
 def set_password(visit: Visit) -> Response:
     user = _user(visit)
     demand(visit, "iam:UpdateLoginProfile", user.arn)
@@ -92,7 +93,7 @@ def set_password(visit: Visit) -> Response:
     return visit.go(f"admin/users/{user.name}", f"The password of {user.name} was set.")
 
 
-@visitors(SIGNED_IN)
+@visited
 def ask_to_delete(visit: Visit) -> Response:
     user = _user(visit)
     demand(visit, "iam:DeleteUser", user.arn)
@@ -112,7 +113,7 @@ def _delete_page(visit: Visit, user: User, status: int = 200, **context: Any) ->
     )
 
 
-@visitors(SIGNED_IN)
+@visited
 def delete_user(visit: Visit) -> Response:
     """With all that the user holds, as AWS's console does; IAM itself demands it gone before."""
     user = _user(visit)
@@ -155,7 +156,13 @@ def _take_all_from(visit: Visit, user: User) -> None:
 
 @administrators("iam:ListUsers")
 def show_devices(visit: Visit) -> Response:
-    return visit.page("admin_devices.html", devices=visit.verifier.devices(), show_user=True)
+    """All devices, and what is amiss with users and with them."""
+    return visit.page(
+        "admin_devices.html",
+        devices=visit.verifier.devices(),
+        findings=visit.verifier.findings(),
+        show_user=True,
+    )
 
 
 @administrators("iam:ListUsers")
@@ -170,7 +177,14 @@ def show_device(visit: Visit) -> Response:
     with suppress(NoSuchEntity):  # most tokens are real ones
         token = visit.service.tokens.find(device.serial_number)
         truth = true_errors(token, min(line.at_s for line in lines), now_s)
-    drift = drift_of(device, lines[::-1], visit.verifier.totp, now_s, truth)
+    drift = drift_of(
+        device,
+        lines[::-1],
+        visit.verifier.totp,
+        now_s,
+        partial(visit.verifier.windows, device.serial_number),
+        truth,
+    )
     return visit.page(
         "admin_device.html",
         device=device,

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tokenkit.service import Service
-from tokenkit.verifier import Locked, NoSuchEntity, StoreError, Throttled, VerifierError
+from tokenkit.verifier import VerifierError
 from tokenkit.web.admin_pending import PendingImports
 from tokenkit.web.admin_routes import ADMIN_ROUTES
 from tokenkit.web.assign import ASSIGN_ROUTES
@@ -23,7 +23,7 @@ from tokenkit.web.credentials import CREDENTIAL_ROUTES
 from tokenkit.web.pages import render
 from tokenkit.web.pending_apps import PendingApps
 from tokenkit.web.sign_in import SIGN_IN_ROUTES
-from tokenkit.web.visit import csrf_token
+from tokenkit.web.visit import csrf_token, status_of
 
 _HEADERS = {
     "content-security-policy": "default-src 'self'; object-src 'none'; base-uri 'none';"
@@ -33,12 +33,7 @@ _HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-_STATUS: tuple[tuple[type[VerifierError], int], ...] = (
-    (NoSuchEntity, 404),
-    (Throttled, 429),
-    (Locked, 403),
-    (StoreError, 503),
-)
+_TEXTS = {404: "There is no such page.", 405: "That page takes no forms."}
 
 
 def console_app(
@@ -71,13 +66,14 @@ async def _home(request: Request) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _error_page(request, error.detail, error.status_code)
+    text = _TEXTS.get(error.status_code, error.detail)
+    return _error_page(request, text, error.status_code)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """What no handler said at its form."""
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-    return _error_page(request, str(error), status)
+    """When not even the session could be read."""
+    assert isinstance(error, VerifierError)
+    return _error_page(request, str(error), status_of(error))
 
 
 def _error_page(request: Request, text: str, status: int) -> Response:

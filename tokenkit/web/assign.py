@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from tokenkit.verifier import (
     MAX_DEVICES,
+    AccessDenied,
     EntityAlreadyExists,
     LimitExceeded,
     NoSuchEntity,
@@ -37,6 +38,7 @@ def choose(visit: Visit) -> Response:
 
 
 def chosen(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
     name, kind = visit.text("name").strip(), visit.text("kind")
     try:
         _check(visit, name, kind)
@@ -70,9 +72,14 @@ def _readable(error: VerifierError) -> str:
 
 
 def _assigned(visit: Visit, name: str) -> str:
-    """Where to go on. Who had to assign a device has proved it by that, and is in."""
-    if visit.stage == ENROL:
-        admit(visit, visit.user, mfa=True)
+    """Where to go on. Who had to assign a device has proved it by that, and is in.
+
+    A first device ends what was begun by a password alone, here or elsewhere.
+    """
+    user = visit.user
+    if len(visit.verifier.devices(user)) == 1:
+        visit.verifier.end_console_sessions(user)
+        admit(visit, user, mfa=True)
     visit.put_state(message=f"MFA device {name} is assigned.")
     return "security-credentials"
 
@@ -85,14 +92,22 @@ def show_key(visit: Visit) -> Response:
 
 
 def begin_key(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
     return begun(visit, lambda: visit.verifier.begin_registration(visit.user))
 
 
 def complete_key(visit: Visit) -> Response:
     def complete(ceremony_id: str, answer: object) -> str:
+        visit.demand_own("iam:EnableMFADevice")
         name = str(visit.json.get("name", ""))
         _check_name(name)
-        visit.verifier.complete_registration(ceremony_id, answer, name=name)  # type: ignore[arg-type]
+        device = visit.verifier.complete_registration(
+            ceremony_id,
+            answer,  # type: ignore[arg-type]
+            name=name,
+        )
+        if device.user != visit.user:
+            raise AccessDenied("Somebody else began to register that security key.")
         return visit.url(_assigned(visit, name))
 
     return completed(visit, complete)
@@ -137,6 +152,7 @@ def _app_page(
 
 
 def assign_app(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
     pending = _pending(visit).find(visit.user)
     if pending is None:
         return visit.go("assign", "Begin anew: the QR code that was made before has expired.")
@@ -157,6 +173,7 @@ def show_token(visit: Visit) -> Response:
 
 
 def assign_token(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
     name, serial_number = visit.text("name"), visit.text("serial").strip()
     codes = clean(visit.text("code1")), clean(visit.text("code2"))
     try:

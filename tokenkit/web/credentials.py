@@ -4,7 +4,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tokenkit.verifier import MAX_DEVICES, Device, NoSuchEntity, VerifierError
-from tokenkit.web.account import must_have_mfa
+from tokenkit.verifier.findings import find
 from tokenkit.web.codes import clean
 from tokenkit.web.sign_in import admit
 from tokenkit.web.visit import Visit, visited
@@ -13,7 +13,17 @@ from tokenkit.web.visit import Visit, visited
 def show_credentials(visit: Visit) -> Response:
     devices = visit.verifier.devices(visit.user)
     user = visit.verifier.user(visit.user)
-    return visit.page("credentials.html", user=user, devices=devices, most=MAX_DEVICES)
+    verifier = visit.verifier
+    now_s = visit.service.clock.now()
+    findings = find([user], devices, verifier.account, verifier.webauthn, now_s)
+    return visit.page(
+        "credentials.html",
+        user=user,
+        devices=devices,
+        findings=findings,
+        most=MAX_DEVICES,
+        may_assign=visit.may("iam:EnableMFADevice", user.arn),
+    )
 
 
 def _device(visit: Visit, serial_number: str) -> Device:
@@ -29,6 +39,7 @@ def show_resync(visit: Visit) -> Response:
 
 def resync(visit: Visit) -> Response:
     device = _device(visit, visit.text("serial"))
+    visit.demand_own("iam:ResyncMFADevice")
     codes = clean(visit.text("code1")), clean(visit.text("code2"))
     try:
         visit.verifier.resync(visit.user, device.serial_number, *codes)
@@ -48,8 +59,9 @@ def _remove_page(visit: Visit, device: Device) -> Response:
 
 def remove(visit: Visit) -> Response:
     device = _device(visit, visit.text("serial"))
+    visit.demand_own("iam:DeactivateMFADevice")
     visit.verifier.deactivate(visit.user, device.serial_number)
-    if not visit.verifier.devices(visit.user) and must_have_mfa(visit.verifier, visit.user):
+    if not visit.verifier.devices(visit.user) and visit.verifier.account.requires_mfa(visit.user):
         return admit(visit, visit.user, mfa=False)
     return visit.go("security-credentials", f"MFA device {_called(device)} was removed.")
 

@@ -14,7 +14,6 @@ from tokenkit.verifier import (
     Throttled,
     ValidationError,
 )
-from tokenkit.web.account import must_have_mfa
 from tokenkit.web.codes import clean
 from tokenkit.web.security_key import begun, completed
 from tokenkit.web.visit import ENROL, PASSWORD, SIGNED_IN, Visit, visited
@@ -53,7 +52,7 @@ def sign_in(visit: Visit) -> Response:
 
 def admit(visit: Visit, user: str, *, mfa: bool) -> Response:
     """Let somebody in; without MFA, where it is required, no further than to assign a device."""
-    if not mfa and must_have_mfa(visit.verifier, user):
+    if not mfa and visit.verifier.account.requires_mfa(user):
         visit.begin_session(user, ENROL)
         return visit.go("assign")
     visit.begin_session(user, SIGNED_IN, mfa_s=visit.service.clock.now() if mfa else None)
@@ -71,6 +70,7 @@ def _mfa_page(visit: Visit, status: int = 200, **context: Any) -> Response:
         status,
         code_devices=_code_devices(devices),
         has_key=any(not device.period_s for device in devices),
+        virtual_tokens=bool(visit.service.tokens.all()),
         **{"offer_resync": False, **context},
     )
 

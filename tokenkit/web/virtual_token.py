@@ -1,5 +1,6 @@
 """Hardware tokens on the screen, for those who have none: display, button, back, and a clock."""
 
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -9,9 +10,9 @@ from starlette.routing import Route
 from tokenkit.scenario.durations import DAY_S, YEAR_S
 from tokenkit.verifier import ValidationError, VerifierError
 from tokenkit.virtual import PLACES, HardwareToken, SimulatedClock
-from tokenkit.web.admin_pages import administrators, visitors
+from tokenkit.web.admin_pages import administrators, demand
 from tokenkit.web.pages import counted
-from tokenkit.web.visit import ENROL, PASSWORD, SIGNED_IN, Visit
+from tokenkit.web.visit import ENROL, PASSWORD, SIGNED_IN, Visit, visited
 
 ADVANCES = {
     "step": ("Half a minute", 30.0),
@@ -21,7 +22,7 @@ ADVANCES = {
 }
 MOST_AT_ONCE = 50
 # whoever knows a password: the token is needed to get any further
-users = visitors(PASSWORD, ENROL, SIGNED_IN)
+users = partial(visited, stages=(PASSWORD, ENROL, SIGNED_IN))
 
 
 @users
@@ -67,8 +68,8 @@ def _token_page(visit: Visit, token: HardwareToken) -> Response:
         back_picture=Markup(token.back_svg()),
         places=_warmth(),
         place=visit.service.tokens.place(token.serial_number),
-        advances=ADVANCES,
-        stands_still=isinstance(visit.service.clock, SimulatedClock),
+        advances={name: words for name, (words, _) in _advances(visit).items()},
+        stands_still=_stands_still(visit),
         **_now(visit, token),
     )
 
@@ -120,12 +121,28 @@ def _check_place(place: str) -> None:
         raise ValidationError(f"A token lies at one of these: {', '.join(PLACES)}.")
 
 
-@administrators("tokenkit:AdvanceClock")
+def _stands_still(visit: Visit) -> bool:
+    return isinstance(visit.service.clock, SimulatedClock)
+
+
+def _advances(visit: Visit) -> dict[str, tuple[str, float]]:
+    """By how much the visitor may move the clock: one that stands still, everybody by a step.
+
+    Else nobody could wait for the next code.
+    """
+    if visit.may("tokenkit:AdvanceClock"):
+        return ADVANCES
+    return {"step": ADVANCES["step"]} if _stands_still(visit) else {}
+
+
+@users
 def advance(visit: Visit) -> Response:
     serial_number, by = visit.text("serial"), visit.text("by")
     visit.service.tokens.find(serial_number)
     if by not in ADVANCES:
         raise ValidationError(f"The clock is moved by one of these: {', '.join(ADVANCES)}.")
+    if by not in _advances(visit):
+        demand(visit, "tokenkit:AdvanceClock")
     words, seconds = ADVANCES[by]
     visit.service.clock.advance(seconds)
     assert visit.session is not None

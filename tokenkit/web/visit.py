@@ -17,7 +17,15 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from tokenkit.iam.authorisation import authorise
 from tokenkit.iam.principal import Principal, console_principal
 from tokenkit.service import Service
-from tokenkit.verifier import Verifier
+from tokenkit.verifier import (
+    AccessDenied,
+    Locked,
+    NoSuchEntity,
+    StoreError,
+    Throttled,
+    Verifier,
+    VerifierError,
+)
 from tokenkit.verifier.console_sessions import ConsoleSession
 from tokenkit.web.pages import render
 
@@ -68,12 +76,22 @@ class Visit:
         return value
 
     def may(self, action: str, resource: str = "*") -> bool:
-        """Whether the visitor may do what ``action`` (such as "iam:ListUsers") names."""
+        """Whether the visitor may do what ``action`` (such as "iam:ListUsers") names.
+
+        A console session counts as temporary credentials, with MFA if a device was shown.
+        """
         if self.stage != SIGNED_IN:
             return False
         client = self.request.client
         more = {} if client is None else {"aws:SourceIp": client.host}
         return authorise(self.service, self._principal, action, resource, more).allowed
+
+    def demand_own(self, action: str) -> None:
+        """AccessDenied unless the visitor may do ``action`` to the own user; who must assign a
+        device before anything else may do that.
+        """
+        if self.stage != ENROL and not self.may(action, self._principal.arn):
+            raise AccessDenied(f"You are not authorized to perform {action}.")
 
     @cached_property
     def _principal(self) -> Principal:
@@ -210,11 +228,32 @@ def visited(
         visit = Visit(request, form, json)
         if request.method == "POST":
             visit.demand_csrf()
+        if visit.stage == ENROL and visit.verifier.devices(visit.user):
+            visit.begin_session(visit.user, PASSWORD)  # assigned elsewhere: it must be shown here
         if visit.stage not in allowed:
             return _send_on(visit, wants_json=json is not None)
-        return handler(visit)
+        try:
+            return handler(visit)
+        except VerifierError as error:  # what the handler did not say at its form
+            if json is not None:
+                return visit.answer({"error": str(error)}, status_of(error))
+            return visit.page("error.html", status_of(error), error=str(error))
 
     return endpoint
+
+
+_STATUS: tuple[tuple[type[VerifierError], int], ...] = (
+    (NoSuchEntity, 404),
+    (Throttled, 429),
+    (Locked, 403),
+    (AccessDenied, 403),
+    (StoreError, 503),
+)
+
+
+def status_of(error: VerifierError) -> int:
+    """HTTP's status code for a refusal."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
 
 
 def _send_on(visit: Visit, *, wants_json: bool) -> Response:

@@ -1,5 +1,6 @@
 """A console on a clock that stands still, and a browser without scripts."""
 
+import html
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -11,8 +12,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from tokenkit.service import Service
-from tokenkit.verifier import Verifier, WebAuthnPolicy
-from tokenkit.virtual import START_S, SimulatedClock, World
+from tokenkit.verifier import AccountPolicy, Verifier, WebAuthnPolicy
+from tokenkit.virtual import World
 from tokenkit.web.app import console_app
 
 PASSWORD = "correct horse"
@@ -45,18 +46,21 @@ class Browser:
     def page(self) -> str:
         return self.answer.url.path.removeprefix("/console/")
 
+    def error(self) -> str:
+        """What is said of a fault, as text."""
+        found = re.search(r'role="alert".*?<p class="error">(.*?)</p>', self.answer.text, re.S)
+        return html.unescape(found[1]) if found else ""
+
+    def message(self) -> str:
+        found = re.search(r'<p class="message">(.*?)</p>', self.answer.text, re.S)
+        return html.unescape(found[1]) if found else ""
+
     def sign_in(self, user: str = "root", password: str = PASSWORD) -> httpx.Response:
         self.open("sign-in")
         return self.send("sign-in", user=user, password=password)
 
 
-def make_service(port: int) -> Service:
-    world = World(seed=1, clock=SimulatedClock(START_S))
-    verifier = Verifier(
-        now=world.clock.now,
-        random_bytes=random.Random(1).randbytes,
-        webauthn=WebAuthnPolicy(rp_id="localhost", origin=f"http://localhost:{port}"),
-    )
+def _service(verifier: Verifier, world: World) -> Service:
     verifier.set_password("root", PASSWORD)
     verifier.create_user("ann")
     verifier.set_password("ann", PASSWORD)
@@ -64,12 +68,31 @@ def make_service(port: int) -> Service:
 
 
 @pytest.fixture
-def service(serve_app: Callable[..., Any]) -> Iterator[Service]:
+def make_service() -> Callable[[Verifier], Service]:
+    """A service for a verifier of one's own."""
+    return lambda verifier: _service(verifier, World(seed=1))
+
+
+@pytest.fixture
+def account() -> AccountPolicy:
+    """What :func:`service` has; a test may have another."""
+    return AccountPolicy()
+
+
+@pytest.fixture
+def service(serve_app: Callable[..., Any], account: AccountPolicy) -> Iterator[Service]:
     """One whose console is served at its origin."""
     services: list[Service] = []
 
     def make(port: int) -> Starlette:
-        services.append(make_service(port))
+        world = World(seed=1)
+        verifier = Verifier(
+            now=world.clock.now,
+            random_bytes=random.Random(1).randbytes,
+            webauthn=WebAuthnPolicy(rp_id="localhost", origin=f"http://localhost:{port}"),
+            account=account,
+        )
+        services.append(_service(verifier, world))
         return Starlette(routes=[Mount("/console", console_app(services[0]))])
 
     with serve_app(make):

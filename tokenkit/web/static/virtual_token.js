@@ -52,6 +52,7 @@ document.getElementById("press").addEventListener("submit", async (event) => {
 const turn = document.getElementById("turn");
 turn.addEventListener("click", (event) => {
   event.preventDefault();
+  token.classList.add("moving");
   const back = token.classList.toggle("turned");
   for (const side of token.querySelectorAll("[data-side]")) {
     side.hidden = (side.dataset.side === "back") !== back;

@@ -17,20 +17,20 @@ class Visitor:
     """Somebody who is signed in, and what the page said."""
 
     def __init__(self, browser: Any, user: str | None) -> None:
-        self._browser = browser
+        self.browser = browser
         if user is not None:
             browser.sign_in(user, PASSWORD)
             assert browser.page == "security-credentials"
 
     def get(self, path: str, status: int = 200, **query: str) -> str:
-        answer = self._browser.client.get(f"/console/{path}", params=query)
+        answer = self.browser.client.get(f"/console/{path}", params=query)
         return self._said(answer, status)
 
     def post(self, path: str, status: int = 200, files: Any = None, **fields: str) -> str:
         """A form of a page of this session."""
-        self._browser.open("security-credentials")
-        data = {"csrf": self._browser.csrf(), **fields}
-        answer = self._browser.client.post(f"/console/{path}", data=data, files=files)
+        self.browser.open("security-credentials")
+        data = {"csrf": self.browser.csrf(), **fields}
+        answer = self.browser.client.post(f"/console/{path}", data=data, files=files)
         return self._said(answer, status)
 
     def _said(self, answer: Any, status: int) -> str:

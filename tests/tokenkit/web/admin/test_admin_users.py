@@ -153,16 +153,16 @@ class TestDevices:
         assert token.serial_number in bench.root.get("admin/users/root")
 
     def test_a_locked_one_is_unlocked(self, bench: Any) -> None:
-        token = bench.enabled_token()
+        token = bench.enabled_token("ann")
         for _ in range(10):
             bench.clock.advance(600)
             with pytest.raises(Exception, match="not valid"):
-                bench.verifier.sign_in("root", wrong_code(token))
+                bench.verifier.sign_in("ann", wrong_code(token))
         root = bench.visitor("root")  # whose session was over
         assert "Locked" in root.get("admin/devices")
         page = root.post("admin/unlock", serial=token.serial_number)
         assert bench.statuses(page) == [f"Device {token.serial_number} was unlocked."]
-        bench.sign_in(token)
+        bench.sign_in(token, "ann")
 
     def test_unlocking_what_is_not_there(self, bench: Any) -> None:
         bench.root.post("admin/unlock", 404, serial="TKTEST00000009")
@@ -174,10 +174,10 @@ def wrong_code(token: Any) -> str:
 
 class TestClockOfADevice:
     def test_the_chart_shows_what_was_learned_and_what_is_true(self, bench: Any) -> None:
-        token = bench.enabled_token(place="warehouse")
+        token = bench.enabled_token("ann", place="warehouse")
         for _ in range(3):
             bench.clock.advance(20 * 86_400)
-            bench.sign_in(token)
+            bench.sign_in(token, "ann")
         page = bench.visitor("root").get("admin/device", serial=token.serial_number)
         assert page.count("two codes:") == 1  # enabled
         assert page.count("sign-in:") == 3

@@ -95,6 +95,21 @@ class TestToken:
         ann.post("virtual-token/advance", 403, serial=serial_number, by="hour")
         assert bench.clock.now() == before_s
 
+    def test_but_everybody_waits_a_step_where_it_stands_still(
+        self, bench: Any, serial_number: str
+    ) -> None:
+        """Also who is no further than the password: two codes are needed to resynchronise."""
+        bench.enabled_token("ann")
+        browser = bench.visitor(None).browser
+        browser.sign_in("ann")
+        assert browser.page == "sign-in/mfa"
+        browser.open(f"virtual-token?serial={serial_number}")
+        before_s = bench.clock.now()
+        browser.send("virtual-token/advance", serial=serial_number, by="step")
+        assert bench.clock.now() == before_s + 30
+        assert "Half a minute later." in browser.answer.text
+        assert browser.open("sign-in/mfa").url.path == "/console/sign-in/mfa"
+
     @pytest.mark.parametrize(
         ("path", "fields"),
         [("virtual-token/advance", {"by": "-1"}), ("virtual-token/move", {"place": "moon"})],
