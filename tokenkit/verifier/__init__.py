@@ -50,6 +50,7 @@ from tokenkit.verifier.names import ROOT
 from tokenkit.verifier.policy import (
     MAX_DEVICES,
     AccountPolicy,
+    Drift,
     TotpPolicy,
     UserVerification,
     WebAuthnPolicy,
@@ -71,6 +72,7 @@ __all__ = [
     "DeleteConflict",
     "Device",
     "DeviceKind",
+    "Drift",
     "EntityAlreadyExists",
     "Finding",
     "FindingKind",
