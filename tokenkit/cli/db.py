@@ -53,7 +53,7 @@ def backup(url: str, file: Path, as_json: bool) -> None:
 @click.option(
     "--window-steps",
     type=click.IntRange(0, 100),
-    default=1,
+    default=5,
     show_default=True,
     metavar="N",
     help="The widest window of the policy that the database is served with.",
@@ -64,7 +64,7 @@ def restore(url: str, file: Path, window_steps: int, as_json: bool) -> None:
 
     Codes that were used since the backup was made are not accepted again: all count as used that
     a device can have shown until now, and those of the window to come, so that nobody signs in
-    with a code for a minute or two, longer if the backup is old.
+    with a code for some minutes, longer if the backup is old.
 
     What was taken back since is there again: users, access keys and passwords as they were. A
     device whose clock was set, or that was resynchronised, since then by more than the window
@@ -79,7 +79,8 @@ def restore(url: str, file: Path, window_steps: int, as_json: bool) -> None:
         return
     made = datetime.fromtimestamp(done.made_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
     echo(f"{done.rows} rows as of {made} UTC")
-    echo(f"no code is accepted for {done.wait_s:.0f} s: those may have been used since")
+    if done.wait_s > 0:
+        echo(f"no code is accepted for {done.wait_s:.0f} s: those may have been used since")
 
 
 @command.command()

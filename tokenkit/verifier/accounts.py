@@ -24,6 +24,7 @@ class Accounts(Desk):
         check_user_name(user)  # None as well, which elsewhere means any
         check_path(path)
         with self._request("create-user", user) as request:
+            records.lock_names(request.connection)
             if records.is_user_name_taken(request.connection, user):
                 raise EntityAlreadyExists(f"User with name {user} already exists.")
             check_tags(tags or {}, {})

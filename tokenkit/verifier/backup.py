@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError, IntegrityError
 
 from tokenkit.verifier import records
+from tokenkit.verifier.drift import expected, limits_of
 from tokenkit.verifier.errors import StoreError
 from tokenkit.verifier.policy import TotpPolicy
 from tokenkit.verifier.private_file import new_private_file
@@ -52,6 +53,7 @@ KIND = "tokenkit verifier backup"
 # How fast a token's clock may run away from the others: whoever signed in after the backup has
 # used codes of a clock that the backup knows nothing of. Quartz in a pocket stays far within it.
 _DRIFT = 1e-4
+_POLICY = TotpPolicy()
 _LEFT_OUT = {ceremonies, console_sessions}
 _TABLES = [table for table in metadata.sorted_tables if table not in _LEFT_OUT]
 _AT_ONCE = 1000  # rows
@@ -63,7 +65,7 @@ Progress = Callable[[int, int], None]  # how many rows of how many
 
 @dataclass(frozen=True)
 class Restored:
-    """``made_s`` is when the backup was made; no code is accepted for ``wait_s`` seconds."""
+    """``made_s`` is when the backup was made; codes are accepted again in ``wait_s`` seconds."""
 
     rows: int
     made_s: float
@@ -111,7 +113,7 @@ def restore(
     store: Store,
     path: Path,
     *,
-    window_steps: int = TotpPolicy().window_steps,
+    window_steps: int = _POLICY.max_window_steps,
     now: Callable[[], float] = time.time,
     progress: Progress = lambda done, total: None,
 ) -> Restored:
@@ -119,8 +121,8 @@ def restore(
 
     Codes that were used since the backup was made must not be accepted again. Nobody knows which
     they are, so all count as used that a device can have shown until now: those of
-    ``window_steps`` to come as well, and more the older the backup is, for clocks that drifted
-    since, by up to 100 ppm. StoreError.
+    ``window_steps`` to come as well, which is the widest window of the policy, and more the older
+    the backup is, for clocks that drifted since, by up to 100 ppm. StoreError.
     """
     with store.changing_tables() as connection:
         if not store.make_tables(connection):
@@ -265,18 +267,20 @@ class _Inserts:
 def _use_up_codes(connection: Connection, now_s: float, made_s: float, window_steps: int) -> float:
     """Count as used what devices can have shown until now; for how many seconds to come."""
     drift_s = _DRIFT * max(0.0, now_s - made_s)
-    shown = select(
-        devices.c.serial_number, devices.c.period_s, devices.c.offset_steps, devices.c.last_counter
-    ).where(devices.c.seed.is_not(None))
     changes, wait_s = [], 0.0
-    for row in connection.execute(shown):
+    for row in connection.execute(select(devices).where(devices.c.seed.is_not(None))):
         ahead = window_steps + math.ceil(drift_s / row.period_s)
         now_step = step(now_s, row.period_s)
-        counter = now_step + row.offset_steps + ahead
+        shown = now_step + row.offset_steps
+        clock = records.learned_clock(row)
+        if clock is not None:  # what a policy of drift = "rate" takes it to show
+            shown = max(shown, expected(clock, limits_of(_POLICY, row.period_s), now_s))
+        counter = shown + ahead
         if row.last_counter is not None and row.last_counter > counter:
             continue  # a clock that was ahead
         changes.append({"key": row.serial_number, "counter": counter})
-        wait_s = max(wait_s, (now_step + ahead + 1) * row.period_s - now_s)
+        left = counter + 1 - row.offset_steps
+        wait_s = max(wait_s, left * row.period_s - now_s)
     if changes:
         change = update(devices).where(devices.c.serial_number == bindparam("key"))
         connection.execute(change.values(last_counter=bindparam("counter")), changes)

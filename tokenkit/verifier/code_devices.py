@@ -66,6 +66,7 @@ class CodeDevices(Desk):
         serial_numbers = [seed.serial_number for seed in seeds]
         with self._request("import-seeds") as request:
             request.detail["count"] = len(seeds)
+            records.lock_names(request.connection)
             known = records.known_serial_numbers(request.connection, serial_numbers)
             if known:
                 more = f" and {len(known) - 1} more" if known[1:] else ""
@@ -93,7 +94,8 @@ class CodeDevices(Desk):
         serial_number = app_serial_number(name, path)
         secret = self._random_bytes(SEED_BYTES)
         with self._request("create-authenticator-app", None, serial_number) as request:
-            if records.find_device(request.connection, serial_number) is not None:
+            records.lock_names(request.connection)
+            if records.known_serial_numbers(request.connection, [serial_number]):
                 raise EntityAlreadyExists("MFA device already exists.")
             seed = Seed(serial_number, secret, ALGORITHM, DIGITS, PERIOD_S)
             check_tags(tags or {}, {})

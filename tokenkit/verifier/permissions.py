@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from tokenkit.verifier import identity_records
+from tokenkit.verifier import identity_records, records
 from tokenkit.verifier.desk import Desk, Request
 from tokenkit.verifier.errors import (
     DeleteConflict,
@@ -71,7 +71,8 @@ class Permissions(Desk):
         check_path(path)
         with self._request("create-role") as request:
             request.detail["role"] = name
-            if identity_records.find_role(request.connection, name) is not None:
+            records.lock_names(request.connection)
+            if identity_records.is_role_name_taken(request.connection, name):
                 raise EntityAlreadyExists(f"Role with name {name} already exists.")
             check_tags(tags or {}, {})
             _check_trust_policy(trust_policy)

@@ -1,7 +1,9 @@
 """The verifier's database: its tables, and transactions on them. SQLAlchemy; no rules in here."""
 
+import errno
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
@@ -378,8 +380,19 @@ def fill(connection: Connection, seal_check: bytes, first_user: dict[str, Any]) 
 
 
 def _make_private(path: str, make: bool) -> None:
+    """Make the file if ``make`` says so and there is none.
+
+    One that is there is only looked at: closing it would drop this process's locks on it, those
+    of SQLite as well, and another process would take it for its own.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o600))
+        if make:
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            raise StoreError(f"{path}: {os.strerror(errno.EISDIR)}")
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise StoreError(f"{path}: {os.strerror(errno.EACCES)}")
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from None
     except ValueError as error:  # no name that a file can have

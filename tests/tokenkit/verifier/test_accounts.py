@@ -181,6 +181,7 @@ def test_errors_have_iams_code_and_message_and_say_what_to_do() -> None:
     codes = {name: error.code for name, error in errors.items()}
     assert codes == {
         "AccessDenied": "AccessDenied",
+        "BrokenChain": None,
         "Cloned": "AccessDenied",
         "DeleteConflict": "DeleteConflict",
         "EntityAlreadyExists": "EntityAlreadyExists",

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tokenkit.verifier import Replayed, TotpPolicy, VerifierError
+from tokenkit.verifier import Replayed, TotpPolicy, Verifier, VerifierError
+from tokenkit.verifier.seed_file import parse_seed_file
 
 THREADS = 6
 KEY = bytes(range(32))
@@ -114,6 +115,27 @@ def test_a_device_is_one_users(bench: Any) -> None:
 def test_a_name_is_given_once(bench: Any) -> None:
     outcomes = at_once([lambda: bench.verifier.create_user("ann")] * THREADS)
     assert outcomes == {"accepted": 1, "EntityAlreadyExists": THREADS - 1}
+
+
+@everywhere
+def test_nor_a_serial_number_or_a_role_twice(bench: Any) -> None:
+    verifier = bench.verifier
+    seeds = parse_seed_file(b"serial number,secret key\nTOKEN000001,GEZDGNBVGY3TQOJQ")
+    for make in (
+        lambda: verifier.create_authenticator_app("phone"),
+        lambda: verifier.add_tokens(seeds),
+        lambda: verifier.create_role("reader", trust_policy="{}"),
+    ):
+        assert at_once([make] * THREADS) == {"accepted": 1, "EntityAlreadyExists": THREADS - 1}
+
+
+def test_a_new_database_is_made_once(database_url: str) -> None:
+    def open_and_close() -> None:
+        Verifier(database_url, sealing_key=KEY).close()
+
+    assert at_once([open_and_close] * THREADS) == {"accepted": THREADS}
+    with Verifier(database_url, sealing_key=KEY) as verifier:
+        assert [user.name for user in verifier.users()] == ["root"]
 
 
 PROCESS = """
