@@ -141,7 +141,15 @@ def test_the_check_itself(source: str, uses: list[str]) -> None:
         "from tokenkit.cli import main\ntry: main(['ctl', '--help'])\nexcept SystemExit: pass",
         "from tokenkit.cli import main\ntry: main(['db', '--help'])\nexcept SystemExit: pass",
     ],
-    ids=["import", "pytest plugin", "--version", "keys", "serve", "ctl", "db"],
+    ids=[
+        "import",
+        "pytest plugin",
+        "--version",
+        "keys --help",
+        "serve --help",
+        "ctl --help",
+        "db --help",
+    ],
 )
 def test_start_up_is_lean(program: str) -> None:
     """Rule 11, in an interpreter of its own."""

@@ -41,7 +41,7 @@ class TestEnabling:
         )
         assert bench.verifier.devices("root") == [device]
         assert bench.verifier.audit()[-1] == AuditEvent(
-            bench.now_s, "enable", "root", phone.serial_number, {"offset_s": 22.5}
+            bench.now_s, "enable", "root", phone.serial_number, {"offset_s": 21.0}
         )
 
     def test_with_the_previous_and_the_current_code_at_once(self, bench: Any) -> None:
