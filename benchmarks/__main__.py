@@ -16,6 +16,7 @@ SECTIONS = (
     "pcsc",
     "chromium",
     "totp",
+    "resync",
     "scenario",
     "start_up",
     "uhid",
