@@ -1,6 +1,11 @@
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from . import postgresql as pg
 
 pytest_plugins = ["pytester"]
 
@@ -16,3 +21,34 @@ settings.register_profile(
     "nightly", settings.get_profile("tokenkit"), max_examples=20_000, derandomize=False
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tokenkit"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="what the verifiers of tests/tokenkit/verifier work on, unless a test says",
+    )
+
+
+@pytest.fixture(scope="session")
+def postgresql(request: pytest.FixtureRequest) -> Iterator[pg.Postgresql]:
+    """A cluster, started when the first test asks for it."""
+    missing = pg.what_is_missing()
+    if missing is not None:
+        if request.config.getoption("--database") == "postgresql":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with pg.running() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind, in turn; on disk, so that processes can share it."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/mfa.db"
+    else:
+        with request.getfixturevalue("postgresql").database() as url:
+            yield url

@@ -1,14 +1,11 @@
 """The verifier on a real PostgreSQL."""
 
-import importlib.util
-import os
-import shutil
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fido2.client import DefaultClientDataCollector, Fido2Client, UserInteraction
@@ -27,45 +24,10 @@ from tokenkit.virtual import HardwareToken, World, connect, write_pskc
 SEALING_KEY = bytes(range(32))
 
 
-def binaries() -> Path:
-    """Where initdb and pg_ctl are; Debian keeps them off the path."""
-    found = shutil.which("initdb")
-    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    places = [place for place in places if (place / "initdb").exists()]
-    if not places:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("psycopg is not installed: pip install 'tokenkit[postgresql]'")
-    return places[-1]
-
-
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """A server of its own on a Unix socket."""
-    bin_folder = binaries()
-    user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL does not run as root
-
-    def run(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [bin_folder / program, *arguments],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            timeout=60,
-            user=user,
-            cwd="/",
-        )
-
-    with tempfile.TemporaryDirectory() as folder:
-        if user is not None:
-            shutil.chown(folder, user)
-        data = f"{folder}/data"
-        run("initdb", "-D", data, "-U", "tokenkit", "-A", "trust", "--no-sync")
-        options = f"-k {folder} -c listen_addresses= -c fsync=off"
-        run("pg_ctl", "-D", data, "-l", f"{folder}/log", "-w", "-o", options, "start")
-        try:
-            yield f"postgresql+psycopg://tokenkit@/postgres?host={folder}"
-        finally:
-            run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+def url(postgresql: Any) -> Iterator[str]:
+    with postgresql.database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ COMMANDS = {
     "otp": ("tokenkit.cli.otp", "Make and read hardware TOTP/HOTP tokens."),
     "preload": ("tokenkit.cli.preload", "Run a command that sees virtual keys at /dev/hidraw*."),
     "run": ("tokenkit.cli.run", "Run scenarios against devices and the verifier."),
+    "serve": ("tokenkit.cli.serve", "Serve the verifier: AWS's IAM and STS, and a console."),
     "trace": ("tokenkit.cli.trace", "Read, compare and replay recorded sessions with keys."),
     "vm": ("tokenkit.cli.vm", "Run programs in a throw-away guest that has a real /dev/uhid."),
     "completion": ("tokenkit.cli.completion", "Print shell completion for bash, zsh or fish."),

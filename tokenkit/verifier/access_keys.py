@@ -50,14 +50,14 @@ class AccessKeys(Desk):
     def access_keys(self, user: str) -> list[AccessKey]:
         """A user's access keys, oldest first, without secrets. NoSuchEntity, ValidationError."""
         check_user_name(user)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             if records.find_user(connection, user) is None:
                 raise no_such_user(user)
             return [_access_key(row) for row in identity_records.access_keys(connection, user)]
 
     def find_access_key(self, key_id: str) -> AccessKey | None:
         """With its secret, for whoever checks a signature; None if there is none."""
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             row = identity_records.find_access_key(connection, key_id)
         if row is None:
             return None

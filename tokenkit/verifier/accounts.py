@@ -6,7 +6,7 @@ from typing import Any
 from tokenkit.verifier import identity_records, records
 from tokenkit.verifier.desk import Desk, no_such_user
 from tokenkit.verifier.errors import DeleteConflict, EntityAlreadyExists
-from tokenkit.verifier.model import AuditEvent, Device, DeviceKind, User
+from tokenkit.verifier.model import AuditEvent, Device, DeviceKind, User, VirtualDevice
 from tokenkit.verifier.names import ID_BYTES, ROOT, check_path, check_user_name, unique_id, user_arn
 
 
@@ -39,7 +39,7 @@ class Accounts(Desk):
     def user(self, user: str) -> User:
         """NoSuchEntity, ValidationError."""
         check_user_name(user)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             row = records.find_user(connection, user)
             if row is None:
                 raise no_such_user(user)
@@ -47,7 +47,7 @@ class Accounts(Desk):
 
     def users(self) -> list[User]:
         """All users, "root" among them, in alphabetical order."""
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return [identity_records.as_user(row) for row in records.all_users(connection)]
 
     def delete_user(self, user: str) -> None:
@@ -75,10 +75,18 @@ class Accounts(Desk):
         """
         if user is not None:
             check_user_name(user)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             if user is not None and records.find_user(connection, user) is None:
                 raise no_such_user(user)
             return [self._device(row) for row in records.enabled_devices(connection, user)]
+
+    def virtual_devices(self) -> list[VirtualDevice]:
+        """All authenticator apps, held or not, by serial number."""
+        with self._store.transaction() as connection:
+            return [
+                VirtualDevice(row.serial_number, row.user, row.enabled_s)
+                for row in records.devices_of_kind(connection, DeviceKind.AUTHENTICATOR_APP)
+            ]
 
     def deactivate(self, user: str, serial_number: str) -> None:
         """Take a device from its user. NoSuchEntity.
@@ -100,7 +108,7 @@ class Accounts(Desk):
         """The log, oldest first; that of one user if named. ValidationError."""
         if user is not None:
             check_user_name(user)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return [
                 AuditEvent(row.at_s, row.event, row.user, row.serial_number, row.detail)
                 for row in records.audit_lines(connection, user)

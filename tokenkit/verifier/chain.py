@@ -13,5 +13,6 @@ def chained(before: bytes, line: Mapping[str, Any]) -> bytes:
 
     The JSON has sorted keys and no spaces, so that anybody can compute it anew.
     """
-    text = json.dumps(line, sort_keys=True, separators=(",", ":"))
+    # a clock may give whole numbers, a database gives them back as float
+    text = json.dumps({**line, "at_s": float(line["at_s"])}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(before + text.encode()).digest()

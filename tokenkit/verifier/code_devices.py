@@ -1,7 +1,7 @@
 """Devices that show codes: hardware tokens and authenticator apps."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,11 @@ class CodeDevices(Desk):
                 )
             self._insert(request, DeviceKind.HARDWARE_TOKEN, seeds)
         return serial_numbers
+
+    def known_serial_numbers(self, serial_numbers: Iterable[str]) -> list[str]:
+        """Those of ``serial_numbers`` that a device has already, in alphabetical order."""
+        with self._store.transaction() as connection:
+            return records.known_serial_numbers(connection, serial_numbers)
 
     def create_authenticator_app(
         self, name: str, *, path: str = "/", tags: Mapping[str, str] | None = None

@@ -44,6 +44,15 @@ class Device:
 
 
 @dataclass(frozen=True)
+class VirtualDevice:
+    """An authenticator app, whether somebody holds it (IAM: it is assigned) or not yet."""
+
+    serial_number: str
+    user: str | None
+    enabled_s: float | None
+
+
+@dataclass(frozen=True)
 class User:
     """A user of the account; "root" is the account's owner. Times in seconds since the Unix epoch.
 

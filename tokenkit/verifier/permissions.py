@@ -25,7 +25,7 @@ class Permissions(Desk):
     def user_policies(self, user: str) -> dict[str, str]:
         """Documents by name, in alphabetical order. NoSuchEntity, ValidationError."""
         check_user_name(user)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return identity_records.user_policies(connection, user)
 
     def delete_user_policy(self, user: str, name: str) -> None:
@@ -67,7 +67,7 @@ class Permissions(Desk):
 
     def role(self, name: str) -> Role:
         """NoSuchEntity."""
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             row = identity_records.find_role(connection, name)
         if row is None:
             raise _no_such_role(name)
@@ -75,7 +75,7 @@ class Permissions(Desk):
 
     def roles(self) -> list[Role]:
         """All roles, in alphabetical order."""
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return [_role(row) for row in identity_records.all_roles(connection)]
 
     def set_trust_policy(self, name: str, trust_policy: str) -> None:
@@ -102,7 +102,7 @@ class Permissions(Desk):
 
     def role_policies(self, role: str) -> dict[str, str]:
         """Documents by name, in alphabetical order."""
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return identity_records.role_policies(connection, role)
 
     def delete_role_policy(self, role: str, name: str) -> None:

@@ -93,6 +93,12 @@ def enabled_devices(connection: Connection, user: str | None) -> Sequence[Row[An
     return connection.execute(_ENABLED_OF, {"key": user}).all()
 
 
+def devices_of_kind(connection: Connection, kind: str) -> Sequence[Row[Any]]:
+    """Held or not, by serial number."""
+    query = select(devices).where(devices.c.kind == kind).order_by(devices.c.serial_number)
+    return connection.execute(query).all()
+
+
 def known_serial_numbers(connection: Connection, serial_numbers: Iterable[str]) -> list[str]:
     """Those of ``serial_numbers`` that are in use."""
     found: list[str] = []
@@ -178,6 +184,31 @@ def audit_lines(connection: Connection, user: str | None) -> Sequence[Row[Any]]:
     query = select(audit).order_by(audit.c.id)
     if user is not None:
         query = query.where(audit.c.user == user)
+    return connection.execute(query).all()
+
+
+def audit_page(
+    connection: Connection,
+    user: str | None,
+    serial_number: str | None,
+    event: str | None,
+    refused: bool | None,
+    before: int | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Lines of the log, newest first; None leaves out a condition."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if user is not None:
+        query = query.where(audit.c.user == user)
+    if serial_number is not None:
+        query = query.where(audit.c.serial_number == serial_number)
+    if event is not None:
+        query = query.where(audit.c.event.in_([event, event + "-refused"]))
+    if refused is not None:
+        is_refusal = audit.c.event.endswith("-refused", autoescape=True)
+        query = query.where(is_refusal if refused else ~is_refusal)
+    if before is not None:
+        query = query.where(audit.c.id < before)
     return connection.execute(query).all()
 
 

@@ -1,9 +1,10 @@
 """The verifier's database: its tables, and transactions on them. SQLAlchemy; no rules in here."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from typing import Any
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    func,
     insert,
     inspect,
     make_url,
@@ -34,23 +36,25 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from tokenkit.errors import MissingExtraError
+from tokenkit.verifier.chain import FIRST
 from tokenkit.verifier.errors import StoreError
 
-_VERSION = 2
+VERSION = 2  # of the format: what is in the tables below
 _LOCK_TIMEOUT_S = 30.0
+_LOCK_ID = 0x746F6B656E6B6974  # of PostgreSQL's advisory lock for whoever makes or changes tables
 
-_metadata = MetaData()
+metadata = MetaData()
 _BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up in INTEGER alone
 
 about = Table(
     "mfa_about",
-    _metadata,
+    metadata,
     Column("version", Integer, primary_key=True),
     Column("seal_check", LargeBinary, nullable=False),
 )
 users = Table(
     "mfa_user",
-    _metadata,
+    metadata,
     Column("name", String(64), primary_key=True),
     Column("handle", LargeBinary, nullable=False, unique=True),
     Column("id", String(128), nullable=False, unique=True),
@@ -65,7 +69,7 @@ users = Table(
 )
 access_keys = Table(
     "mfa_access_key",
-    _metadata,
+    metadata,
     Column("id", String(128), primary_key=True),
     Column("user", ForeignKey("mfa_user.name"), nullable=False, index=True),
     Column("secret", LargeBinary, nullable=False),  # sealed
@@ -77,14 +81,14 @@ access_keys = Table(
 )
 user_policies = Table(
     "mfa_user_policy",
-    _metadata,
+    metadata,
     Column("user", ForeignKey("mfa_user.name"), primary_key=True),
     Column("name", String(128), primary_key=True),
     Column("document", Text, nullable=False),
 )
 roles = Table(
     "mfa_role",
-    _metadata,
+    metadata,
     Column("name", String(64), primary_key=True),
     Column("id", String(128), nullable=False, unique=True),
     Column("path", String(512), nullable=False),
@@ -95,14 +99,14 @@ roles = Table(
 )
 role_policies = Table(
     "mfa_role_policy",
-    _metadata,
+    metadata,
     Column("role", ForeignKey("mfa_role.name"), primary_key=True),
     Column("name", String(128), primary_key=True),
     Column("document", Text, nullable=False),
 )
 devices = Table(
     "mfa_device",
-    _metadata,
+    metadata,
     Column("serial_number", String(256), primary_key=True),
     Column("kind", String(32), nullable=False),
     Column("name", String(256), nullable=False, default=""),
@@ -139,14 +143,14 @@ devices = Table(
 )
 tags = Table(
     "mfa_tag",
-    _metadata,
+    metadata,
     Column("resource", String(1024), primary_key=True),  # a device's serial number, or an ARN
     Column("key", String(128), primary_key=True),
     Column("value", String(256), nullable=False),
 )
 ceremonies = Table(
     "mfa_ceremony",
-    _metadata,
+    metadata,
     Column("id", String(64), primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("user", ForeignKey("mfa_user.name"), nullable=False),
@@ -155,7 +159,7 @@ ceremonies = Table(
 )
 console_sessions = Table(
     "mfa_console_session",
-    _metadata,
+    metadata,
     Column("id_hash", LargeBinary, primary_key=True),  # SHA-256 of what is in the cookie
     Column("user", ForeignKey("mfa_user.name"), nullable=False, index=True),
     Column("state", JSON, nullable=False),
@@ -163,7 +167,7 @@ console_sessions = Table(
 )
 audit = Table(
     "mfa_audit",
-    _metadata,
+    metadata,
     Column("id", _BigId, primary_key=True),
     Column("at_s", Double, nullable=False),
     Column("event", String(64), nullable=False),
@@ -174,10 +178,16 @@ audit = Table(
 )
 audit_head = Table(
     "mfa_audit_head",
-    _metadata,
+    metadata,
     Column("id", Integer, primary_key=True),  # 1, the only row
     Column("lines", _BigId, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+)
+
+
+# Alembic's note of what was migrated; its format is Alembic's, so it is none of ours to migrate
+migrated = Table(
+    "mfa_migration", MetaData(), Column("version_num", String(32), primary_key=True, nullable=False)
 )
 
 
@@ -196,38 +206,68 @@ def parse_url(url: str) -> URL:
 
 
 class Store:
-    """An open database. Its tables are made if it is empty; StoreError if it is another's.
+    """An open database. StoreError if it cannot be opened.
 
-    A new SQLite file has mode 0600.
+    A new SQLite file has mode 0600; one is made only if ``make`` says so.
     """
 
-    def __init__(self, url: URL) -> None:
-        self._name = url.render_as_string(hide_password=True)
-        # one connection is all there is of a database in memory: threads take turns
-        self._turns: AbstractContextManager[Any] = (
-            threading.Lock() if is_in_memory(url) else nullcontext()
+    def __init__(self, url: URL, *, make: bool = True) -> None:
+        self.name = url.render_as_string(hide_password=True)
+        in_memory = is_in_memory(url)
+        is_sqlite = url.get_backend_name() == "sqlite"
+        # Writers of SQLite come one at a time: those of a process queue here, which is fair and
+        # wakes them at once, others in SQLite, which looks again after a while. One connection is
+        # all there is of a database in memory: its readers queue, too.
+        self._writing: AbstractContextManager[Any] = (
+            threading.Lock() if is_sqlite else nullcontext()
         )
-        self._engine = self._open(url)
+        self._reading = self._writing if in_memory else nullcontext()
+        self._is_file = is_sqlite and not in_memory
+        self._engine = self._open(url, make)
+        self._readers = self._snapshots = self._engine.execution_options(deferred=True)
+        if not is_sqlite:
+            self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ")
 
     def initialise(self, seal_check: bytes, first_user: dict[str, Any]) -> bytes:
-        """Make the tables if there are none yet; the ``seal_check`` that is in the database."""
-        with self.transaction() as connection:
-            tables = set(inspect(connection).get_table_names())
-            if about.name not in tables:
-                if tables and connection.dialect.name == "sqlite":
-                    raise StoreError(f"{self._name} is another program's database: choose a file")
-                _metadata.create_all(connection)
-                connection.execute(insert(about).values(version=_VERSION, seal_check=seal_check))
-                connection.execute(insert(audit_head).values(id=1, lines=0, hash=bytes(32)))
-                connection.execute(insert(users).values(**first_user))
+        """Make the tables if there are none yet; the ``seal_check`` that is in the database.
+
+        StoreError if it is another program's, or has another format.
+        """
+        with self.changing_tables() as connection:
+            if self.make_tables(connection):
+                fill(connection, seal_check, first_user)
             row = connection.execute(select(about)).one()
-        if row.version != _VERSION:
-            raise StoreError(
-                f"{self._name} has format {row.version}, this tokenkit knows {_VERSION}:"
-                " use the tokenkit that made it"
-            )
+        self._demand_version(row.version)
+        self.write_ahead()
         found: bytes = row.seal_check
         return found
+
+    def make_tables(self, connection: Connection) -> bool:
+        """Make the tables, empty; False if there are some. StoreError: another program's."""
+        tables = set(inspect(connection).get_table_names())
+        if about.name in tables:
+            return False
+        if tables and connection.dialect.name == "sqlite":
+            raise StoreError(f"{self.name} is another program's database: choose a file")
+        metadata.create_all(connection)
+        migrated.create(connection)
+        connection.execute(insert(migrated).values(version_num=str(VERSION)))
+        return True
+
+    def version(self) -> int | None:
+        """The format that the database has; None if it is nobody's yet, or another program's."""
+        with self.reading() as connection:
+            if not inspect(connection).has_table(about.name):
+                return None
+            version: int = connection.scalars(select(about.c.version)).one()
+            return version
+
+    def demand_current(self) -> None:
+        """StoreError unless the database is this verifier's, in this format."""
+        version = self.version()
+        if version is None:
+            raise StoreError(f"{self.name} holds nothing of a verifier's: is it the right one?")
+        self._demand_version(version)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -235,48 +275,113 @@ class Store:
 
         StoreError if the database fails.
         """
+        with self._begun(self._engine, self._writing) as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that changes nothing, and that nobody who writes waits for. StoreError."""
+        with self._begun(self._readers, self._reading) as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """What was there at one moment, however long it takes to read it. StoreError."""
+        with self._begun(self._snapshots, self._reading) as connection:
+            yield connection
+
+    @contextmanager
+    def changing_tables(self) -> Iterator[Connection]:
+        """A transaction that makes tables, one at a time. StoreError."""
+        with self.transaction() as connection:
+            _lock_tables(connection)
+            yield connection
+
+    @contextmanager
+    def rebuilding_tables(self) -> Iterator[Connection]:
+        """A transaction that may put another in the place of a table that rows refer to."""
+        engine = self._engine.execution_options(rebuild=True)
         try:
-            with self._turns, self._engine.begin() as connection:
+            with self._begun(engine, self._writing) as connection:
+                _lock_tables(connection)
                 yield connection
-        except SQLAlchemyError as error:
-            raise self._failed(error) from error
+                if connection.dialect.name == "sqlite":
+                    lost = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                    if lost:
+                        raise StoreError(f"{self.name}: rows of {lost[0][0]} refer to nothing")
+        finally:
+            self._engine.dispose()  # connections that check no references
+
+    def write_ahead(self) -> None:
+        """Let readers and a writer of a file not wait for each other; a commit takes one fsync.
+
+        The file keeps it. Where another process is at work on it, that one has seen to it.
+        """
+        if self._is_file:
+            with suppress(sqlite3.OperationalError), closing(self._engine.raw_connection()) as raw:
+                raw.cursor().execute("PRAGMA journal_mode = WAL")
 
     def close(self) -> None:
         self._engine.dispose()
 
-    def _open(self, url: URL) -> Engine:
+    @contextmanager
+    def _begun(self, engine: Engine, turn: AbstractContextManager[Any]) -> Iterator[Connection]:
+        try:
+            with turn, engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StoreError(f"{self.name}: {getattr(error, 'orig', None) or error}") from error
+
+    def _demand_version(self, version: int) -> None:
+        if version < VERSION:
+            raise StoreError(
+                f"{self.name} has format {version}, this tokenkit works with {VERSION}:"
+                " make a copy of it, then run tokenkit db migrate"
+            )
+        if version > VERSION:
+            raise StoreError(
+                f"{self.name} has format {version}, this tokenkit knows {VERSION}:"
+                " use the tokenkit that made it"
+            )
+
+    def _open(self, url: URL, make: bool) -> Engine:
         options: dict[str, Any] = {}
         if url.get_backend_name() == "sqlite":
             options["connect_args"] = {"check_same_thread": False, "timeout": _LOCK_TIMEOUT_S}
             if is_in_memory(url):
                 options["poolclass"] = StaticPool
             elif "uri" in url.query:
-                raise StoreError(f"{self._name}: write sqlite:///FILE, not SQLite's file: URI")
+                raise StoreError(f"{self.name}: write sqlite:///FILE, not SQLite's file: URI")
         try:
             engine = create_engine(url, **options)
         except NoSuchModuleError as error:
-            raise StoreError(f"{self._name}: {error}") from None
+            raise StoreError(f"{self.name}: {error}") from None
         except ImportError as error:
             if url.get_backend_name() == "postgresql":
                 raise MissingExtraError("PostgreSQL", "postgresql") from None
-            raise StoreError(f"{self._name}: {error}") from None
+            raise StoreError(f"{self.name}: {error}") from None
         if engine.dialect.name == "sqlite":
             if not is_in_memory(url):
-                self._make_private(str(url.database))
+                _make_private(str(url.database), make)
             event.listen(engine, "connect", _configure_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         return engine
 
-    def _make_private(self, path: str) -> None:
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise StoreError(f"{path}: {error.strerror}") from None
-        except ValueError as error:  # no name that a file can have
-            raise StoreError(f"{path!r}: {error}") from None
 
-    def _failed(self, error: SQLAlchemyError) -> StoreError:
-        return StoreError(f"{self._name}: {getattr(error, 'orig', None) or error}")
+def fill(connection: Connection, seal_check: bytes, first_user: dict[str, Any]) -> None:
+    """Put into empty tables what always is there."""
+    connection.execute(insert(about).values(version=VERSION, seal_check=seal_check))
+    connection.execute(insert(audit_head).values(id=1, lines=0, hash=FIRST))
+    connection.execute(insert(users).values(**first_user))
+
+
+def _make_private(path: str, make: bool) -> None:
+    try:
+        os.close(os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o600))
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # no name that a file can have
+        raise StoreError(f"{path!r}: {error}") from None
 
 
 def _configure_sqlite(connection: Any, record: Any) -> None:
@@ -285,5 +390,13 @@ def _configure_sqlite(connection: Any, record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # take the write lock at once: a check followed by a write must not be overtaken
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("rebuild"):
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    # who writes takes the lock at once: a check followed by a write must not be overtaken
+    connection.exec_driver_sql("BEGIN" if options.get("deferred") else "BEGIN IMMEDIATE")
+
+
+def _lock_tables(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite has one writer in any case
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK_ID)))

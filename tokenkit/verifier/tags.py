@@ -33,13 +33,13 @@ class Tags(Desk):
     def device_tags(self, serial_number: str) -> dict[str, str]:
         """Values by key, in alphabetical order. NoSuchEntity, ValidationError."""
         check_serial_number(serial_number)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             _demand_device(connection, serial_number)
             return identity_records.tags(connection, serial_number)
 
     def tags(self, arn: str) -> dict[str, str]:
         """Those of a user or role, which were given when it was made."""
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return identity_records.tags(connection, arn)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tokenkit.verifier.access_keys import AccessKeys
 from tokenkit.verifier.accounts import Accounts
+from tokenkit.verifier.audit_log import AuditLog
 from tokenkit.verifier.code_devices import CodeDevices
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
 from tokenkit.verifier.names import ACCOUNT_ID, ROOT
@@ -14,6 +15,7 @@ from tokenkit.verifier.permissions import Permissions
 from tokenkit.verifier.policy import TotpPolicy, WebAuthnPolicy
 from tokenkit.verifier.seal import KEY_BYTES, Sealer
 from tokenkit.verifier.security_keys import SecurityKeys
+from tokenkit.verifier.sessions import Sessions
 from tokenkit.verifier.store import Store, is_in_memory, parse_url
 from tokenkit.verifier.tags import Tags
 from tokenkit.verifier.webauthn import RelyingParty
@@ -21,7 +23,17 @@ from tokenkit.verifier.webauthn import RelyingParty
 _SEAL_CHECK = b"tokenkit"
 
 
-class Verifier(Accounts, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions):
+class Verifier(
+    Accounts,
+    CodeDevices,
+    SecurityKeys,
+    Tags,
+    AccessKeys,
+    Passwords,
+    Permissions,
+    Sessions,
+    AuditLog,
+):
     """Users, their MFA devices, and what they may sign in with.
 
     ``url`` is SQLAlchemy's: ``sqlite://`` in memory (the default), ``sqlite:///FILE``, or

@@ -76,7 +76,7 @@ class TestAtRest:
             "serial number,secret key\nTOKEN000001,GEZDGNBVGY3TQOJQ"
         )
         bench.verifier.import_seeds(tmp_path / "seeds.csv")
-        contents = path.read_bytes()
+        contents = b"".join(each.read_bytes() for each in path.parent.glob("mfa.db*"))
         assert app.serial_number.encode() in contents
         for text in (secret, SEED):
             seed = base64.b32decode(text)
@@ -84,7 +84,10 @@ class TestAtRest:
             assert not any(form[:12] in contents for form in (seed, *whole))
 
     def test_a_new_file_is_private(self, bench: Any, path: Path) -> None:
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        bench.verifier.create_user("ann")
+        files = sorted(path.parent.glob("mfa.db*"))
+        assert [each.name for each in files] == ["mfa.db", "mfa.db-shm", "mfa.db-wal"]
+        assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
 
     def test_an_existing_files_mode_is_its_owners_business(self, path: Path) -> None:
         path.touch(0o640)
@@ -300,3 +303,21 @@ die()
         else:
             assert (users, devices, audit) == before
             bench.sign_in(phone)
+
+
+class TestReaders:
+    """Of a file: they wait for nobody who writes, and nobody waits for them."""
+
+    def test_a_reader_beside_a_writer(self, bench: Any, path: Path) -> None:
+        with opened(path) as other, bench.verifier._store.transaction() as connection:
+            connection.exec_driver_sql("DELETE FROM mfa_audit")
+            assert user_names(other) == user_names(bench.verifier) == ["root"]
+
+    def test_a_snapshot_stays_what_it_was(self, bench: Any, path: Path) -> None:
+        count = "SELECT count(*) FROM mfa_user"
+        with bench.verifier._store.snapshot() as connection:
+            assert connection.exec_driver_sql(count).scalar_one() == 1
+            with opened(path) as other:
+                other.create_user("ann")
+            assert connection.exec_driver_sql(count).scalar_one() == 1
+        assert user_names(bench.verifier) == ["ann", "root"]

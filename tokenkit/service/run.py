@@ -1,0 +1,39 @@
+"""Serve a verifier over HTTP: until told to stop, or while a command runs."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+import uvloop
+from starlette.types import ASGIApp
+
+from tokenkit.service.http_server import serving
+from tokenkit.serving.child import Signals, run_command, until_told
+
+
+def serve_app(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    ready: Callable[[], None],
+    command: Sequence[str] = (),
+    environment: Mapping[str, str],
+) -> int:
+    """Serve ``app`` on ``listener`` and call ``ready``; the exit status.
+
+    Until SIGINT, SIGTERM or SIGHUP, which is 0; or while ``command`` runs, with what
+    ``environment`` adds to this process's, and then its own status. CommandError.
+    """
+
+    async def serve() -> int:
+        signals = Signals(lambda number: None)
+        async with serving(app, listener):
+            ready()
+            if command:
+                return await run_command(command, {**os.environ, **environment}, signals)
+            await until_told(signals)
+            return 0
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve())
