@@ -100,7 +100,7 @@ class Account:
                     repr({name: value for name, value in row._mapping.items() if name not in free})
                     for row in connection.execute(table.select())
                 )
-                for table in store._metadata.sorted_tables
+                for table in store.metadata.sorted_tables
                 if table.name not in ("mfa_audit", "mfa_audit_head")
             }
 
