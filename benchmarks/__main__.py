@@ -17,6 +17,7 @@ SECTIONS = (
     "chromium",
     "totp",
     "resync",
+    "service",
     "scenario",
     "start_up",
     "uhid",
