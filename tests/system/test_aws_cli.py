@@ -5,17 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyotp
 import pytest
-import zxingcpp
-from PIL import Image
 
-AWS = shutil.which("aws", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
+AWS = shutil.which(
+    "aws", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+)
 pytestmark = pytest.mark.skipif(AWS is None, reason="pip install awscli")
 DEADLINE_S = 120
 

@@ -35,7 +35,9 @@ class Iam:
         for name in SERVICES:  # now, not at the first request
             load_api(name)
 
-    def answer(self, request: HttpRequest) -> tuple[int, dict[str, str], str]:
+    def answer(
+        self, request: HttpRequest, source_ip: str = "127.0.0.1"
+    ) -> tuple[int, dict[str, str], str]:
         """Status, headers and XML."""
         request_id = str(UUID(bytes=self._random_bytes(16), version=4))
         name = "iam"
@@ -44,7 +46,7 @@ class Iam:
             try:
                 signature = read_signature(request)
                 name = signature.service
-                body = self._answer(request, signature, request_id)
+                body = self._answer(request, signature, request_id, source_ip)
                 return 200, headers, body
             except VerifierError as error:
                 raise _as_aws_error(error) from error
@@ -54,14 +56,16 @@ class Iam:
                 headers["x-tokenkit-advice"] = quote(error.advice, safe=" '.,:;()/-_=+@*")
             return status_of(error.code, api), headers, error_response(api, error, request_id)
 
-    def _answer(self, request: HttpRequest, signature: Signature, request_id: str) -> str:
+    def _answer(
+        self, request: HttpRequest, signature: Signature, request_id: str, source_ip: str
+    ) -> str:
         if signature.service not in SERVICES:
             raise AwsError(
                 "SignatureDoesNotMatch",
                 f"Credential should be scoped to correct service: {' or '.join(SERVICES)}.",
             )
         api = load_api(signature.service)
-        principal = identify(self._service, request, signature)
+        principal = identify(self._service, request, signature, source_ip)
         fields = parse_form(request.query.encode() if request.method == "GET" else request.body)
         name, version = fields.get("Action"), fields.get("Version")
         if name is None:
@@ -113,7 +117,9 @@ def iam_app(service: Service) -> ASGIApp:
         if body is None:
             status, headers, text = _too_large(request)
         else:
-            status, headers, text = await run_in_threadpool(iam.answer, request)
+            status, headers, text = await run_in_threadpool(
+                iam.answer, request, (scope.get("client") or ("127.0.0.1",))[0]
+            )
         payload = text.encode()
         fields = {"content-type": "text/xml", "content-length": str(len(payload)), **headers}
         await send(

@@ -121,7 +121,7 @@ def the_user(call: Call) -> str:
     """The user that a call is about."""
     name = call.user()
     if name == ROOT or name == call.principal.user:
-        return call.principal.arn_of_user if name == call.principal.user else user_arn(ROOT)
+        return call.principal.arn if name == call.principal.user else user_arn(ROOT)
     try:
         return call.verifier.user(name).arn
     except NoSuchEntity:

@@ -15,6 +15,23 @@ from tokenkit.verifier.store import users
 
 _ACCESS_KEY = select(keys_table).where(keys_table.c.id == bindparam("key"))
 
+_SIGNER = (
+    select(
+        users,
+        keys_table.c.secret,
+        keys_table.c.active,
+        keys_table.c.created_s.label("key_created_s"),
+        keys_table.c.used_s,
+    )
+    .join(keys_table, keys_table.c.user == users.c.name)
+    .where(keys_table.c.id == bindparam("key"))
+)
+_USER_POLICIES = (
+    select(user_policies_table)
+    .where(user_policies_table.c.user == bindparam("key"))
+    .order_by(user_policies_table.c.name)
+)
+
 
 def as_user(row: Row[Any]) -> User:
     return User(
@@ -26,6 +43,11 @@ def as_user(row: Row[Any]) -> User:
         row.password_changed_s,
         row.password_used_s,
     )
+
+
+def find_signer(connection: Connection, key_id: str) -> Row[Any] | None:
+    """An access key and the user whose it is, as one row."""
+    return connection.execute(_SIGNER, {"key": key_id}).one_or_none()
 
 
 def find_access_key(connection: Connection, key_id: str) -> Row[Any] | None:
@@ -52,9 +74,8 @@ def delete_access_key(connection: Connection, key_id: str) -> None:
 
 def user_policies(connection: Connection, user: str) -> dict[str, str]:
     """Documents by name, in alphabetical order."""
-    table = user_policies_table
-    query = select(table).where(table.c.user == user).order_by(table.c.name)
-    return {row.name: row.document for row in connection.execute(query)}
+    found = connection.execute(_USER_POLICIES, {"key": user})
+    return {row.name: row.document for row in found}
 
 
 def put_user_policy(connection: Connection, user: str, name: str, document: str) -> None:

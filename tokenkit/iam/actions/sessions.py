@@ -65,7 +65,7 @@ def assume_role(call: Call) -> dict[str, Any]:
     mfa_s = _check_code(call)
     role = _role(call, arn)
     if role is None or not may_assume(
-        call.service, call.principal, role, mfa_s, call.given("ExternalId")
+        call.service, call.principal, role, mfa_s, name, call.given("ExternalId")
     ):
         raise AwsError(
             "AccessDenied",
