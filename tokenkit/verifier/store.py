@@ -335,7 +335,7 @@ class Store:
         try:
             with turn, engine.begin() as connection:
                 yield connection
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise StoreError(f"{self.name}: {getattr(error, 'orig', None) or error}") from error
         if self._log is not None and turn is self._writing:
             try:
@@ -405,10 +405,11 @@ def _make_private(path: str, make: bool) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
+    driver: Any = connection.connection.driver_connection  # SQLAlchemy takes longer than SQLite
     if options.get("rebuild"):
-        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        driver.execute("PRAGMA foreign_keys = OFF")
     # who writes takes the lock at once: a check followed by a write must not be overtaken
-    connection.exec_driver_sql("BEGIN" if options.get("deferred") else "BEGIN IMMEDIATE")
+    driver.execute("BEGIN" if options.get("deferred") else "BEGIN IMMEDIATE")
 
 
 def _lock_tables(connection: Connection) -> None:
