@@ -1,6 +1,10 @@
 import os
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -46,9 +50,37 @@ def postgresql(request: pytest.FixtureRequest) -> Iterator[pg.Postgresql]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind, in turn; on disk, so that processes can share it."""
-    if request.param == "sqlite":
+    """An empty database of each kind, in turn; on disk, so that processes can share it.
+
+    Indirectly parametrized it may be one in memory, too.
+    """
+    if request.param == "memory":
+        yield "sqlite://"
+    elif request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/mfa.db"
     else:
         with request.getfixturevalue("postgresql").database() as url:
             yield url
+
+
+@pytest.fixture(scope="session")
+def serve_app() -> Callable[[Callable[[int], Any]], AbstractContextManager[int]]:
+    """Serve the ASGI app that a function makes of a port, on loopback, in a thread; the port."""
+    return _served
+
+
+@contextmanager
+def _served(make: Callable[[int], Any]) -> Iterator[int]:
+    import uvicorn
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        config = uvicorn.Config(make(port), ws="none", lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield port  # it listens already: who comes early waits a little
+        finally:
+            server.should_exit = True
+            thread.join()

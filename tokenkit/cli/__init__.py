@@ -12,6 +12,8 @@ from tokenkit.errors import TokenkitError
 
 # name: (module, one line for --help, so that help needs no import)
 COMMANDS = {
+    "audit": ("tokenkit.cli.audit", "Read, export and verify the verifier's log."),
+    "db": ("tokenkit.cli.db", "Back up, restore and migrate the verifier's database."),
     "doctor": ("tokenkit.cli.doctor", "Check what this computer lacks, and say the mend."),
     "keys": ("tokenkit.cli.keys", "Find, inspect and test security keys, real or virtual."),
     "otp": ("tokenkit.cli.otp", "Make and read hardware TOTP/HOTP tokens."),

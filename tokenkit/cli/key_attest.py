@@ -10,8 +10,7 @@ from tokenkit.cli.pin_entry import enter_pin, pin_option
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
-    from fido2.attestation.base import AttestationVerifier
-
+    from tokenkit.attestation import Metadata, TrustedRoots
     from tokenkit.keys import OpenKey
 
 _FILE = click.File("rb")
@@ -92,9 +91,9 @@ def command(
 
 def _trusted(
     key: "OpenKey", cas: tuple[BinaryIO, ...], mds: BinaryIO | None, mds_root: BinaryIO | None
-) -> "AttestationVerifier | None":
+) -> "TrustedRoots | Metadata | None":
+    from tokenkit.attestation import TrustedRoots
     from tokenkit.keys.attestation import read_certificates, read_metadata
-    from tokenkit.trusted_roots import TrustedRoots
     from tokenkit.virtual import root_certificate
 
     if mds is not None and mds_root is not None:

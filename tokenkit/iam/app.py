@@ -65,7 +65,7 @@ class Iam:
                 f"Credential should be scoped to correct service: {' or '.join(SERVICES)}.",
             )
         api = load_api(signature.service)
-        principal = identify(self._service, request, signature, source_ip)
+        principal = identify(self._service, request, signature)
         fields = parse_form(request.query.encode() if request.method == "GET" else request.body)
         name, version = fields.get("Action"), fields.get("Version")
         if name is None:
@@ -84,8 +84,9 @@ class Iam:
                 "ValidationError",
                 f"tokenkit does not have the parameter {refused[0]} of {name}: leave it out.",
             )
-        call = Call(self._service, principal, name, parameters, self._state)
-        demand(self._service, principal, f"{api.name}:{name}", lambda: action.resource(call))
+        more = {"aws:SourceIp": source_ip, "aws:SecureTransport": "false"}
+        call = Call(self._service, principal, name, parameters, self._state, more)
+        demand(self._service, principal, f"{api.name}:{name}", lambda: action.resource(call), more)
         return response(api, operation, action.run(call), request_id)
 
 

@@ -1,60 +1,82 @@
-"""Who may do what: policies, put to the question.
+"""Whether a principal may do what it asks: IAM's evaluation within one account.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+IAM user guide, "Policy evaluation logic". Root may everything. Else an explicit deny wins, then an
+allow, and what nobody allows is denied; a session policy only takes away.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
+from importlib.resources import files
 
 from tokenkit.iam.errors import AwsError
 from tokenkit.iam.policy_document import (
-    Decision,
     Policy,
-    decide,
+    Request,
     parse_policy,
     parse_trust_policy,
+    verdict,
 )
-from tokenkit.iam.principal import Principal
+from tokenkit.iam.principal import ACCOUNT_NAMES, Principal, context_of
 from tokenkit.service import Service
 from tokenkit.verifier import Role
-from tokenkit.verifier.names import ACCOUNT_ID
 
-# AWS's documentation: no policy is needed for these; GetSessionToken can be denied
-_FREE = {"sts:GetCallerIdentity", "sts:GetSessionToken"}
-_ASSUME = "sts:AssumeRole"
+# STS lets everybody: "you cannot use policies to control authentication operations"; and whether a
+# role may be assumed is said by its trust policy as well, see may_assume
+_NOT_ASKED = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken", "sts:AssumeRole"})
+_TAGS = "aws:principaltag/"
 
 
-def demand(
-    service: Service, principal: Principal, action: str, resource: Callable[[], str]
-) -> None:
-    """AwsError AccessDenied, in AWS's words, unless ``principal`` may do ``action``.
+@dataclass(frozen=True)
+class Decision:
+    """``why`` completes AWS's sentence "User: ARN is not authorized to perform: …"."""
 
-    ``resource`` gives the ARN of what it is done to, and is asked only where a policy decides.
-    AssumeRole is left to :func:`may_assume`.
+    allowed: bool
+    why: str = ""
+
+
+def authorise(
+    service: Service,
+    principal: Principal,
+    action: str,
+    resource: str,
+    more: Mapping[str, str] | None = None,
+) -> Decision:
+    """Ask the policies of ``principal``, and its session's, about an action such as iam:GetUser.
+
+    ``more`` are context keys that only the request knows, such as aws:SourceIp.
     """
-    if principal.is_root or action in ("sts:GetCallerIdentity", _ASSUME):
-        return
-    named = resource()
-    decision = _decision(service, principal, action, named)
-    if decision is Decision.ALLOWED or (decision is Decision.NOTHING and action in _FREE):
-        return
-    why = (
-        "with an explicit deny in an identity-based policy"
-        if decision is Decision.DENIED
-        else f"because no identity-based policy allows the {action} action"
-    )
-    raise AwsError(
-        "AccessDenied",
-        f"User: {principal.arn} is not authorized to perform: {action} on resource: {named} {why}",
-    )
+    if principal.is_root:
+        return Decision(True)
+    policies = _policies(service, principal)
+    session = _session_policies(principal)
+    request = _request(service, principal, action, resource, [*policies, *session], more)
+    return _decide(request, policies, session)
 
 
 def may(service: Service, principal: Principal, action: str, resource: str = "*") -> bool:
-    """Whether ``principal`` may do ``action`` (as iam:ListUsers) to ``resource``, an ARN."""
-    if principal.is_root:
-        return True
-    return _decision(service, principal, action, resource) is Decision.ALLOWED
+    """Whether :func:`authorise` allows it."""
+    return authorise(service, principal, action, resource).allowed
+
+
+def demand(
+    service: Service,
+    principal: Principal,
+    action: str,
+    resource: Callable[[], str],
+    more: Mapping[str, str] | None = None,
+) -> None:
+    """AwsError AccessDenied, in AWS's words, unless it is allowed; ``resource`` as it is needed."""
+    if principal.is_root or action in _NOT_ASKED:
+        return
+    on = resource()
+    decision = authorise(service, principal, action, on, more)
+    if not decision.allowed:
+        raise AwsError(
+            "AccessDenied",
+            f"User: {principal.arn} is not authorized to perform: {action} on resource: {on}"
+            f" {decision.why}",
+        )
 
 
 def may_assume(
@@ -62,56 +84,81 @@ def may_assume(
     principal: Principal,
     role: Role,
     mfa_s: float | None,
-    session_name: str,
-    external_id: str | None,
+    more: Mapping[str, str],
 ) -> bool:
-    """Whether a role's trust policy lets ``principal`` in, after a code at ``mfa_s`` if any.
+    """Whether ``principal`` may assume ``role``, with a code accepted at ``mfa_s``, if any.
 
-    One that names the account leaves it to the principal's own policies; one that names the
-    principal itself is enough. A deny in either is a no.
+    A trust policy that names the caller is enough. One that names the account leaves it to the
+    caller's own policies. Root assumes no roles. ``more`` is as for :func:`authorise`.
     """
-    asking = principal.with_mfa(mfa_s)
-    context = asking.context(service.clock.now())
-    context["sts:rolesessionname"] = session_name
-    if external_id is not None:
-        context["sts:externalid"] = external_id
+    if principal.is_root:
+        return False
+    if mfa_s is not None:
+        principal = replace(principal, is_temporary=True, mfa_s=mfa_s)
     trust = parse_trust_policy(role.trust_policy)
-    own = _decision(service, asking, _ASSUME, role.arn)
-    if own is Decision.DENIED:
+    policies = _policies(service, principal)
+    session = _session_policies(principal)
+    asked = [trust, *policies, *session]
+    request = _request(service, principal, "sts:AssumeRole", role.arn, asked, more)
+    by_account = replace(request, principals=principal.names | ACCOUNT_NAMES)
+    if verdict([trust], by_account) != "allow":
         return False
-    by_name = _trust(trust, lambda each: each in ("*", principal.arn))
-    by_account = _trust(trust, lambda each: each in _ACCOUNT)
-    decisions = [decide([part], _ASSUME, role.arn, context) for part in (by_name, by_account)]
-    if Decision.DENIED in decisions:
+    if verdict(policies, request) == "deny" or verdict(session, request) == "deny":
         return False
-    if decisions[0] is Decision.ALLOWED:
+    if verdict([trust], replace(request, principals=principal.names)) == "allow":
         return True
-    return decisions[1] is Decision.ALLOWED and own is Decision.ALLOWED
+    return _decide(request, policies, session).allowed
 
 
-_ACCOUNT = (ACCOUNT_ID, f"arn:aws:iam::{ACCOUNT_ID}:root")
+def _decide(request: Request, policies: list[Policy], session: list[Policy]) -> Decision:
+    by_identity, by_session = verdict(policies, request), verdict(session, request)
+    for kind, found in (("an identity-based", by_identity), ("a session", by_session)):
+        if found == "deny":
+            return Decision(False, f"with an explicit deny in {kind} policy")
+    if by_identity != "allow":
+        return _nobody("identity-based", request)
+    if session and by_session != "allow":
+        return _nobody("session", request)
+    return Decision(True)
 
 
-def _trust(policy: Policy, is_meant: Callable[[str], bool]) -> Policy:
-    """The statements of a trust policy that mean a principal."""
-    return Policy(tuple(each for each in policy.statements if any(map(is_meant, each.principals))))
+def _nobody(kind: str, request: Request) -> Decision:
+    return Decision(False, f"because no {kind} policy allows the {request.action} action")
 
 
-def _decision(service: Service, principal: Principal, action: str, resource: str) -> Decision:
-    context = principal.context(service.clock.now())
-    documents = [parse_policy(text) for text in principal.policies]
+def _request(
+    service: Service,
+    principal: Principal,
+    action: str,
+    resource: str,
+    policies: list[Policy],
+    more: Mapping[str, str] | None,
+) -> Request:
+    context = dict(context_of(principal, service.clock.now()))
+    if any(key.startswith(_TAGS) for policy in policies for key in policy.keys):
+        tags = service.verifier.tags(principal.arn_of_user)
+        context |= {_TAGS + key.lower(): (value,) for key, value in tags.items()}
+    context |= {key.lower(): (value,) for key, value in (more or {}).items()}
+    return Request(action, resource, context)
+
+
+def _policies(service: Service, principal: Principal) -> list[Policy]:
+    documents = principal.policies
+    if principal.role is not None:
+        documents = tuple(service.verifier.role_policies(principal.role).values())
+    elif documents is None:
+        assert principal.user is not None
+        documents = tuple(service.verifier.user_policies(principal.user).values())
     if not documents and principal.role is None:
-        documents = [self_service()]
-    found = decide(documents, action, resource, context)
-    if principal.session_policy is None or found is Decision.DENIED:
-        return found
-    session = decide([parse_policy(principal.session_policy)], action, resource, context)
-    return session if found is Decision.ALLOWED else found
+        return [_self_service()]
+    return [parse_policy(document) for document in documents]
+
+
+def _session_policies(principal: Principal) -> list[Policy]:
+    return [] if principal.session_policy is None else [parse_policy(principal.session_policy)]
 
 
 @cache
-def self_service() -> Policy:
-    """What a user without any policy may do: look after himself, as AWS's documentation has it."""
-    return parse_policy(
-        resources.files("tokenkit.iam").joinpath("self_service.json").read_text("utf-8")
-    )
+def _self_service() -> Policy:
+    """What users may who have no policy at all."""
+    return parse_policy((files("tokenkit.iam") / "self_service.json").read_text("utf-8"))

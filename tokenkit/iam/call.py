@@ -21,7 +21,8 @@ _Item = TypeVar("_Item")
 class Call:
     """``parameters`` are checked against the operation's model.
 
-    ``state`` is what the process keeps between calls.
+    ``state`` is what the process keeps between calls, ``more`` what policies may ask about this
+    one, beside who makes it.
     """
 
     service: Service
@@ -29,6 +30,7 @@ class Call:
     operation: str
     parameters: dict[str, Any]
     state: dict[str, Any]
+    more: dict[str, str]
 
     @property
     def verifier(self) -> Verifier:

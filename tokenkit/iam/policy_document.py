@@ -1,186 +1,320 @@
-"""Policy documents: IAM's JSON, read and evaluated. Nothing is looked up in here.
+"""Policy documents: parsed, and asked whether they allow or deny a request.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies.html: its grammar, its
-elements, its condition operators, and its evaluation logic.
+IAM user guide, "IAM JSON policy reference". Texts of refusals are IAM's, as far as known.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
-from tokenkit.iam.conditions import Condition, Context, holds, read_conditions
 from tokenkit.iam.errors import AwsError
-from tokenkit.iam.patterns import Pattern, read_pattern
+from tokenkit.iam.policy_conditions import Condition, check_value, parse_operator
+from tokenkit.iam.policy_patterns import Context, matches, variable_keys
 
-_VERSIONS = ("2012-10-17", "2008-10-17")
+MAX_DOCUMENT = 131_072  # characters: botocore's model
+_VERSIONS = ("2008-10-17", "2012-10-17")
+_WITH_VARIABLES = "2012-10-17"
+_SYNTAX = "Syntax errors in policy."
+_LEGACY = "The policy failed legacy parsing"
 _MEMBERS = {"Version", "Id", "Statement"}
-_STATEMENT = {
-    "Sid",
-    "Effect",
-    "Action",
-    "NotAction",
-    "Resource",
-    "NotResource",
-    "Principal",
-    "Condition",
+_STATEMENT = {"Sid", "Effect", "Action", "NotAction", "Condition"}
+_RESOURCES, _PRINCIPALS = {"Resource", "NotResource"}, {"Principal", "NotPrincipal"}
+_VENDOR = re.compile(r"[a-zA-Z0-9.-]+", re.ASCII)
+_PRINCIPAL_KINDS = {"AWS", "Service", "Federated", "CanonicalUser"}
+_PRINCIPAL = re.compile(r"\*|\d{12}|arn:aws[a-z-]*:(iam|sts)::\d{12}:[^\s*]+", re.ASCII)
+# what a request for a role may be, and what goes with it
+_TRUST_ACTIONS = {
+    "sts:assumerole",
+    "sts:assumerolewithsaml",
+    "sts:assumerolewithwebidentity",
+    "sts:setsourceidentity",
+    "sts:tagsession",
 }
 
+Verdict = Literal["allow", "deny", "nothing"]
 
-class Decision(Enum):
-    """What policies say of a request: an explicit deny is above an allow."""
 
-    ALLOWED = "allowed"
-    DENIED = "denied"
-    NOTHING = "not allowed"
+@dataclass(frozen=True)
+class Request:
+    """What is asked of policies. ``action`` is such as iam:GetUser, ``context`` has keys in lower
+    case; ``principals`` are all names that the caller answers to, for trust policies.
+    """
+
+    action: str
+    resource: str
+    context: Context
+    principals: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Action or NotAction, Resource or NotResource, Principal or NotPrincipal."""
+
+    patterns: tuple[str, ...]
+    others: bool  # all but these
+
+    def fits(self, is_one: Callable[[str], bool]) -> bool:
+        return any(map(is_one, self.patterns)) != self.others
 
 
 @dataclass(frozen=True)
 class Statement:
-    """``principals`` is for trust policies: ARNs, account numbers and "*"."""
+    """Resources of a trust policy, and principals of any other, are not said: None."""
 
     allows: bool
-    actions: tuple[Pattern, ...]
-    not_actions: bool
-    resources: tuple[Pattern, ...]
-    not_resources: bool
-    principals: tuple[str, ...]
+    actions: _Choice
+    resources: _Choice | None
+    principals: _Choice | None
     conditions: tuple[Condition, ...]
+    variables: bool
 
-    def applies(self, action: str, resource: str, context: Context) -> bool:
-        """Whether it speaks of such a request."""
-        is_action = any(each.matches(action.lower(), {}) for each in self.actions)
-        if is_action == self.not_actions:
-            return False
-        if self.resources:
-            is_resource = any(each.matches(resource, context) for each in self.resources)
-            if is_resource == self.not_resources:
-                return False
-        return all(holds(condition, context) for condition in self.conditions)
+    def applies(self, request: Request) -> bool:
+        action = request.action.lower()
+        return (
+            self.actions.fits(lambda each: matches(each, action, {}, variables=False))
+            and (
+                self.resources is None or self.resources.fits(lambda each: self._on(each, request))
+            )
+            and (
+                self.principals is None
+                or self.principals.fits(lambda each: each == "*" or each in request.principals)
+            )
+            and all(condition.holds(request.context) for condition in self.conditions)
+        )
+
+    def _on(self, pattern: str, request: Request) -> bool:
+        return matches(pattern, request.resource, request.context, variables=self.variables)
 
 
 @dataclass(frozen=True)
 class Policy:
+    """A document. ``keys`` are those of the request's context that it asks for, in lower case."""
+
     statements: tuple[Statement, ...]
+    keys: frozenset[str]
 
 
-@lru_cache(maxsize=512)
-def parse_policy(text: str) -> Policy:
-    """An identity-based policy; MalformedPolicyDocument says what is wrong."""
-    return _policy(text, is_trust=False)
-
-
-@lru_cache(maxsize=512)
-def parse_trust_policy(text: str) -> Policy:
-    """A role's trust policy, which names principals and no resources."""
-    return _policy(text, is_trust=True)
-
-
-def decide(policies: Iterable[Policy], action: str, resource: str, context: Context) -> Decision:
-    """What ``policies`` together say of ``action`` (as iam:GetUser) on ``resource`` (an ARN)."""
-    found = Decision.NOTHING
+def verdict(policies: Iterable[Policy], request: Request) -> Verdict:
+    """An explicit deny wins over all that allow; "nothing" if no statement applies."""
+    found: Verdict = "nothing"
     for policy in policies:
         for statement in policy.statements:
-            if statement.applies(action, resource, context):
+            if statement.applies(request):
                 if not statement.allows:
-                    return Decision.DENIED
-                found = Decision.ALLOWED
+                    return "deny"
+                found = "allow"
     return found
 
 
-def _policy(text: str, *, is_trust: bool) -> Policy:
-    try:
-        document = json.loads(text, object_pairs_hook=_object)
-    except (ValueError, RecursionError):
-        raise _malformed("Syntax errors in policy.") from None
-    _demand(isinstance(document, dict), "Syntax errors in policy.")
-    _no_others(document, _MEMBERS)
-    version = document.get("Version", _VERSIONS[1])
-    _demand(version in _VERSIONS, "The policy has an unknown Version: write 2012-10-17.")
-    _demand("Statement" in document, "Policy document must contain a Statement.")
-    given = document["Statement"]
-    statements = given if isinstance(given, list) else [given]
-    _demand(bool(statements), "Policy document must contain a Statement.")
-    variables = version == _VERSIONS[0]
-    return Policy(tuple(_statement(each, is_trust, variables) for each in statements))
+@lru_cache(maxsize=1024)
+def parse_policy(text: str) -> Policy:
+    """An identity-based or session policy. AwsError MalformedPolicyDocument."""
+    statements, variables = _read(text, _RESOURCES)
+    for statement in statements:
+        _demand_one(statement, "Resource", "Policy statement must contain resources.")
+        for pattern in _texts(statement, "Resource") + _texts(statement, "NotResource"):
+            if pattern != "*" and not pattern.startswith(("arn:", "*")):
+                raise _malformed(f'Resource {pattern} must be in ARN format or "*".')
+    return _policy(statements, variables)
 
 
-def _statement(given: Any, is_trust: bool, variables: bool) -> Statement:
-    _demand(isinstance(given, dict), "A statement is an object.")
-    _no_others(given, _STATEMENT)
-    _demand(isinstance(given.get("Sid", ""), str), "Sid is text.")
-    effect = given.get("Effect")
-    _demand(effect in ("Allow", "Deny"), "Effect is Allow or Deny.")
-    _demand(("Action" in given) != ("NotAction" in given), "Policy statement must contain actions.")
-    actions = _texts(given.get("Action", given.get("NotAction")), "Action")
-    for action in actions:
-        _demand(
-            action == "*" or ":" in action,
-            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+@lru_cache(maxsize=1024)
+def parse_trust_policy(text: str) -> Policy:
+    """The policy that says who may assume a role. AwsError MalformedPolicyDocument."""
+    statements, variables = _read(text, _PRINCIPALS | _RESOURCES)
+    for statement in statements:
+        if statement.keys() & _RESOURCES:
+            raise _malformed("Has prohibited field Resource.")
+        if "NotPrincipal" in statement and statement["Effect"] == "Allow":
+            raise _malformed("Allow with NotPrincipal is not allowed.")
+        _demand_one(statement, "Principal", "Missing required field Principal")
+        for action in _texts(statement, "Action"):
+            if action.lower() not in _TRUST_ACTIONS and action.lower() != "sts:*":
+                raise _malformed(
+                    "Trust Policy statement actions can only be sts:AssumeRole,"
+                    " sts:AssumeRoleWithSAML,  and sts:AssumeRoleWithWebIdentity"
+                )
+    return _policy(statements, variables)
+
+
+def _read(text: str, more: set[str]) -> tuple[list[dict[str, Any]], bool]:
+    """The statements, whose members have the right form, and whether variables are filled in."""
+    document = _json(text)
+    if not isinstance(document, dict) or document.keys() - _MEMBERS:
+        raise _malformed(_SYNTAX)
+    version = document.get("Version", _VERSIONS[0])
+    statements = document.get("Statement")
+    if isinstance(statements, dict):
+        statements = [statements]
+    if (
+        version not in _VERSIONS
+        or not isinstance(document.get("Id", ""), str)
+        or not isinstance(statements, list)
+        or not statements
+    ):
+        raise _malformed(_SYNTAX)
+    for statement in statements:
+        _check_statement(statement, more)
+    names = [statement["Sid"] for statement in statements if statement.get("Sid")]
+    if len(set(names)) < len(names):
+        raise _malformed("Statement IDs (SID) in a single policy must be unique.")
+    return statements, version == _WITH_VARIABLES
+
+
+def _check_statement(statement: Any, more: set[str]) -> None:
+    if (
+        not isinstance(statement, dict)
+        or statement.keys() - _STATEMENT - more
+        or statement.get("Effect") not in ("Allow", "Deny")
+        or not isinstance(statement.get("Sid", ""), str)
+        or not isinstance(statement.get("Condition", {}), dict)
+    ):
+        raise _malformed(_SYNTAX)
+    _demand_one(statement, "Action", "Policy statement must contain actions.")
+    for action in _texts(statement, "Action") + _texts(statement, "NotAction"):
+        _check_action(action)
+
+
+def _check_action(action: str) -> None:
+    if action == "*":
+        return
+    vendor, colon, name = action.partition(":")
+    if not colon:
+        raise _malformed(
+            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
         )
-    if is_trust:
-        _demand(not given.keys() & {"Resource", "NotResource"}, "Has prohibited field Resource")
-        _demand("Principal" in given, "Policy statement must contain a Principal.")
-    else:
-        _demand("Principal" not in given, "Policy document should not specify a principal.")
-        _demand(
-            ("Resource" in given) != ("NotResource" in given),
-            "Policy statement must contain resources.",
-        )
-    named = given.get("Resource", given.get("NotResource"))
-    resources = [] if is_trust else _texts(named, "Resource")
-    for resource in resources:
-        _demand(
-            resource == "*" or resource.startswith(("arn:", "*", "${")),
-            f'Resource {resource[:100]} must be in ARN format or "*".',
-        )
+    if ":" in name:
+        raise _malformed("Actions/Condition can contain only one colon.")
+    if _VENDOR.fullmatch(vendor) is None:
+        raise _malformed(f"Vendor {vendor} is not valid")
+    if not name:
+        raise _malformed(_SYNTAX)
+
+
+def _demand_one(statement: dict[str, Any], name: str, missing: str) -> None:
+    """Either ``name`` or Not``name``, and not empty."""
+    found = [each for each in (name, f"Not{name}") if each in statement]
+    if len(found) == 2:
+        raise _malformed(_SYNTAX)
+    if not found or statement[found[0]] in ([], {}):
+        raise _malformed(missing)
+
+
+def _texts(owner: dict[str, Any], name: str) -> list[str]:
+    """A member that is text or a list of texts; nothing if it is not there."""
+    value = owner.get(name, [])
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        raise _malformed(_SYNTAX)
+    return values
+
+
+def _policy(statements: list[dict[str, Any]], variables: bool) -> Policy:
+    parsed = tuple(_statement(each, variables) for each in statements)
+    return Policy(parsed, frozenset(key for each in parsed for key in _keys(each)))
+
+
+def _statement(statement: dict[str, Any], variables: bool) -> Statement:
+    actions = _choice(statement, "Action", _texts)
+    assert actions is not None
     return Statement(
-        allows=effect == "Allow",
-        actions=tuple(read_pattern(each.lower(), variables=False) for each in actions),
-        not_actions="NotAction" in given,
-        resources=tuple(read_pattern(each, variables=variables) for each in resources),
-        not_resources="NotResource" in given,
-        principals=_principals(given["Principal"]) if is_trust else (),
-        conditions=tuple(read_conditions(given.get("Condition", {}), variables)),
+        statement["Effect"] == "Allow",
+        _Choice(tuple(each.lower() for each in actions.patterns), actions.others),
+        _choice(statement, "Resource", _texts),
+        _choice(statement, "Principal", _principals),
+        tuple(_conditions(statement.get("Condition", {}), variables)),
+        variables,
     )
 
 
-def _principals(given: Any) -> tuple[str, ...]:
-    """Those under AWS; other kinds (services, identity providers) are read, and match nobody."""
-    if given == "*":
-        return ("*",)
-    _demand(isinstance(given, dict) and bool(given), 'Principal is "*" or an object.')
-    _no_others(given, {"AWS", "Service", "Federated", "CanonicalUser"})
-    found = {kind: _texts(value, "Principal") for kind, value in given.items()}
-    return tuple(found.get("AWS", ()))
+def _choice(
+    statement: dict[str, Any], name: str, read: Callable[[dict[str, Any], str], list[str]]
+) -> _Choice | None:
+    for each in (name, f"Not{name}"):
+        if each in statement:
+            return _Choice(tuple(read(statement, each)), each != name)
+    return None
 
 
-def _texts(given: Any, what: str) -> list[str]:
-    texts = given if isinstance(given, list) else [given]
-    _demand(
-        bool(texts) and all(isinstance(each, str) and each for each in texts),
-        f"{what} is text, or a list of texts.",
-    )
-    return texts
+def _principals(statement: dict[str, Any], name: str) -> list[str]:
+    """Names of principals; those of services and the like begin with their kind."""
+    value = statement[name]
+    if value == "*":
+        return ["*"]
+    if not isinstance(value, dict):
+        raise _malformed(_SYNTAX)
+    found = []
+    for kind in value:
+        if kind not in _PRINCIPAL_KINDS:
+            raise _malformed(_SYNTAX)
+        for each in _texts(value, kind):
+            if kind != "AWS":
+                found.append(f"{kind}:{each}")
+            elif _PRINCIPAL.fullmatch(each):
+                found.append(each)
+            else:
+                raise _malformed(f'Invalid principal in policy: "AWS":"{each}"')
+    return found
+
+
+def _conditions(block: dict[str, Any], variables: bool) -> Iterator[Condition]:
+    for name, tests in block.items():
+        try:
+            operator, quantifier, if_exists = parse_operator(name)
+        except ValueError:
+            raise _malformed(_SYNTAX) from None
+        if not isinstance(tests, dict):
+            raise _malformed(_SYNTAX)
+        for key, given in tests.items():
+            values = tuple(map(_value, given if isinstance(given, list) else [given]))
+            try:
+                for value in values:
+                    check_value(operator, value)
+            except ValueError:
+                raise _malformed(_LEGACY) from None
+            yield Condition(operator, quantifier, if_exists, key.lower(), values, variables)
+
+
+def _value(value: Any) -> str:
+    """A condition's value as text; numbers and booleans may be written as such."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise _malformed(_SYNTAX)
+
+
+def _keys(statement: Statement) -> Iterator[str]:
+    texts = list(statement.resources.patterns) if statement.resources else []
+    for condition in statement.conditions:
+        yield condition.key
+        texts += condition.values
+    if statement.variables:
+        for text in texts:
+            yield from variable_keys(text)
+
+
+def _json(text: str) -> Any:
+    if len(text) > MAX_DOCUMENT:
+        raise _malformed(_SYNTAX)
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise _malformed(_SYNTAX) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         raise ValueError("a member is there twice")
-    return found
+    return members
 
 
-def _no_others(given: Mapping[str, Any], known: set[str]) -> None:
-    others = sorted(given.keys() - known)
-    _demand(not others, f"Unknown member {', '.join(others)[:100]} in the policy.")
-
-
-def _demand(condition: bool, message: str) -> None:
-    if not condition:
-        raise _malformed(message)
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _malformed(message: str) -> AwsError:

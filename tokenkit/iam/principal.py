@@ -1,114 +1,136 @@
-"""Who makes a request, and what policies can ask of it."""
+"""Who makes a request, and what policies may ask about it.
+
+IAM user guide, "AWS global condition context keys".
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tokenkit.iam.policy_patterns import Context
 from tokenkit.verifier import ROOT, Role, User
-from tokenkit.verifier.names import ACCOUNT_ID
+from tokenkit.verifier.names import ACCOUNT_ID, role_arn, user_arn
 from tokenkit.verifier.sessions import Session
 
 
 @dataclass(frozen=True)
 class Principal:
-    """A user, root among them, or whoever assumed a role.
+    """A user, root, or whoever assumed a role. Times in seconds by the service's clock.
 
-    policies: the documents that say what it may do, as text; session_policy takes away from them.
-    mfa_s: when a code or a security key was accepted, by the service's clock.
-    issued_s: when temporary credentials were issued; None for an access key or a person at the
-        console.
+    ``mfa_s`` is when a code was accepted for the temporary credentials, None without one.
+    ``policies`` are the documents that say what it may do, where they are known already.
     """
 
     arn: str
     user_id: str
     user: str | None
     role: str | None = None
-    policies: tuple[str, ...] = field(default=(), repr=False)
-    session_policy: str | None = field(default=None, repr=False)
+    is_temporary: bool = False
     mfa_s: float | None = None
     issued_s: float | None = None
-    source_ip: str = "127.0.0.1"
+    path: str = "/"
+    session_policy: str | None = field(default=None, repr=False)
+    policies: tuple[str, ...] | None = field(default=None, repr=False)
 
     @property
     def is_root(self) -> bool:
         return self.user == ROOT
 
     @property
-    def is_temporary(self) -> bool:
-        return self.issued_s is not None
+    def arn_of_user(self) -> str:
+        """That of the user, or of the role that was assumed: aws:PrincipalArn."""
+        if self.role is not None:
+            return role_arn(self.role, self.path)
+        return self.arn
 
-    def with_mfa(self, mfa_s: float | None) -> "Principal":
-        """After a code was accepted at ``mfa_s``, as one of temporary credentials."""
-        if mfa_s is None:
-            return self
-        issued_s = mfa_s if self.issued_s is None else self.issued_s
-        return replace(self, mfa_s=mfa_s, issued_s=issued_s)
-
-    def context(self, now_s: float) -> dict[str, str | list[str]]:
-        """The global condition keys, in lower case.
-
-        ``aws:MultiFactorAuthPresent`` is absent for access keys, and true or false for temporary
-        credentials, as AWS documents it.
-        """
-        found: dict[str, str | list[str]] = {
-            "aws:currenttime": datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "aws:epochtime": str(int(now_s // 1)),
-            "aws:principalaccount": ACCOUNT_ID,
-            "aws:principalarn": self.arn,
-            "aws:principaltype": _TYPES.get(self.user, "User")
-            if self.role is None
-            else "AssumedRole",
-            "aws:securetransport": "false",
-            "aws:sourceip": self.source_ip,
-            "aws:userid": self.user_id,
-        }
-        if self.user is not None and not self.is_root:
-            found["aws:username"] = self.user
-        if self.issued_s is not None:
-            found["aws:multifactorauthpresent"] = "false" if self.mfa_s is None else "true"
-            found["aws:tokenissuetime"] = datetime.fromtimestamp(self.issued_s, UTC).strftime(
-                "%Y-%m-%dT%H:%M:%SZ"
-            )
-        if self.mfa_s is not None:
-            found["aws:multifactorauthage"] = str(max(0, int((now_s - self.mfa_s) // 1)))
-        return found
+    @property
+    def names(self) -> frozenset[str]:
+        """What trust policies may call it, the account aside."""
+        return frozenset({self.arn, self.arn_of_user})
 
 
-_TYPES: dict[str | None, str] = {ROOT: "Account"}
+ACCOUNT_NAMES = frozenset({ACCOUNT_ID, user_arn(ROOT)})
 
 
-def of_user(
-    user: User,
-    policies: Iterable[str],
-    *,
-    session: Session | None = None,
-    mfa_s: float | None = None,
-    source_ip: str = "127.0.0.1",
+def user_principal(
+    user: User, session: Session | None = None, policies: Iterable[str] | None = None
 ) -> Principal:
-    """A user by an access key, by a ``session`` that it began, or at the console."""
+    """A user with an access key, or with temporary credentials."""
+    if session is None:
+        known = None if policies is None else tuple(policies)
+        return Principal(user.arn, user.id, user.name, path=user.path, policies=known)
     return Principal(
-        arn=user.arn,
-        user_id=user.id,
-        user=user.name,
-        policies=tuple(policies),
-        mfa_s=mfa_s if session is None else session.mfa_s,
-        issued_s=None if session is None else session.issued_s,
-        source_ip=source_ip,
-    )
-
-
-def of_role_session(
-    role: Role, policies: Iterable[str], session: Session, *, source_ip: str = "127.0.0.1"
-) -> Principal:
-    """Whoever assumed ``role``. The code that was given for it opened the role, and no more."""
-    return Principal(
-        arn=f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role.name}/{session.name}",
-        user_id=f"{role.id}:{session.name}",
-        user=None,
-        role=role.name,
-        policies=tuple(policies),
-        session_policy=session.policy,
-        mfa_s=None,
+        user.arn,
+        user.id,
+        user.name,
+        is_temporary=True,
+        mfa_s=session.mfa_s,
         issued_s=session.issued_s,
-        source_ip=source_ip,
+        path=user.path,
+        session_policy=session.policy,
     )
+
+
+def role_principal(role: Role, session: Session) -> Principal:
+    """Whoever assumed ``role``. A code that was given opened the role, and says no more: IAM user
+    guide, "Secure API access with MFA".
+    """
+    return Principal(
+        f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role.name}/{session.name}",
+        f"{role.id}:{session.name}",
+        None,
+        role=role.name,
+        is_temporary=True,
+        issued_s=session.issued_s,
+        path=role.path,
+        session_policy=session.policy,
+    )
+
+
+def console_principal(user: User, signed_in_s: float, mfa_s: float | None) -> Principal:
+    """A user at the console, whose credentials are temporary, too."""
+    return Principal(
+        user.arn,
+        user.id,
+        user.name,
+        is_temporary=True,
+        mfa_s=mfa_s,
+        issued_s=signed_in_s,
+        path=user.path,
+    )
+
+
+def context_of(principal: Principal, now_s: float) -> Context:
+    """The context keys that follow from who asks and when, in lower case.
+
+    aws:MultiFactorAuthPresent is absent for long-term keys, true or false for temporary ones.
+    """
+    found = {
+        "aws:userid": principal.user_id,
+        "aws:principalarn": principal.arn_of_user,
+        "aws:principalaccount": ACCOUNT_ID,
+        "aws:principaltype": _kind(principal),
+        "aws:principalisawsservice": "false",
+        "aws:viaawsservice": "false",
+        "aws:currenttime": _date(now_s),
+        "aws:epochtime": str(int(now_s)),
+    }
+    if principal.user is not None and not principal.is_root:
+        found["aws:username"] = principal.user
+    if principal.is_temporary:
+        found["aws:multifactorauthpresent"] = "false" if principal.mfa_s is None else "true"
+        if principal.issued_s is not None:
+            found["aws:tokenissuetime"] = _date(principal.issued_s)
+    if principal.mfa_s is not None:
+        found["aws:multifactorauthage"] = str(max(0, int(now_s - principal.mfa_s)))
+    return {key: (value,) for key, value in found.items()}
+
+
+def _kind(principal: Principal) -> str:
+    if principal.is_root:
+        return "Account"
+    return "User" if principal.role is None else "AssumedRole"
+
+
+def _date(at_s: float) -> str:
+    return datetime.fromtimestamp(int(at_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

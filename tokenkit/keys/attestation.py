@@ -6,40 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature as WrongSignature
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from fido2.attestation.base import (
-    Attestation,
     AttestationType,
-    AttestationVerifier,
     InvalidAttestation,
     InvalidSignature,
     UntrustedAttestation,
 )
-from fido2.mds3 import MdsAttestationVerifier, parse_blob
 from fido2.utils import sha256
 from fido2.webauthn import Aaguid, AttestationObject
 
+from tokenkit.attestation import MALFORMED, Metadata, TrustedRoots, verify_statement
 from tokenkit.errors import TokenkitError
 from tokenkit.keys.answers import Tell, asking, denied, on_touch, silent
 from tokenkit.keys.opened import OpenKey
 from tokenkit.keys.pin import Permission, authorise
 
 RP_ID = "tokenkit.invalid"
-# what bytes from outside make python-fido2 and cryptography raise
-_MALFORMED = (
-    ArithmeticError,
-    AssertionError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    WrongSignature,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-)
 
 
 @dataclass(frozen=True)
@@ -116,45 +99,38 @@ def make_attested(
         return Attested(made.fmt, str(credential.aaguid), algorithm, attestation, client_data_hash)
 
 
-def judge(attested: Attested, trusted: AttestationVerifier | None = None) -> Verdict:
-    """Check the signature, and that the chain ends under what is ``trusted``.
+def judge(attested: Attested, trusted: TrustedRoots | Metadata | None = None) -> Verdict:
+    """Check the statement, and that its chain ends under what is ``trusted``.
 
-    As python-fido2 checks chains: their signatures, not their dates, nor whether they are revoked
-    beyond what metadata says.
+    As the verifier does. Nothing is asked of revocation lists, beyond what metadata says.
     """
     model = _model(attested, trusted)
     try:
         refused = _refused(attested, trusted)
-    except UntrustedAttestation:
-        refused = "no trusted certificate issued its certificate"
-        if isinstance(trusted, MdsAttestationVerifier) and model is None:
-            refused = "the metadata does not know this model, or says that it is revoked"
-    except InvalidSignature:
-        refused = "its signature is wrong"
-    except (InvalidAttestation, *_MALFORMED) as error:
-        refused = f"it is not as WebAuthn says: {str(error) or type(error).__name__}"
+    except (InvalidSignature, UntrustedAttestation) as error:
+        refused = str(error)
+    except InvalidAttestation as error:
+        refused = f"it is not as WebAuthn says: {error}"
     if refused is not None:
         return Verdict(False, refused, model)
     return Verdict(True, "a trusted certificate issued its certificate", model)
 
 
-def _refused(attested: Attested, trusted: AttestationVerifier | None) -> str | None:
-    """Why it proves nothing; python-fido2's exceptions for what is wrong with it."""
-    kind = Attestation.for_type(attested.format)()
-    statement, data = attested.attestation.att_stmt, attested.attestation.auth_data
-    result = kind.verify(statement, data, attested.client_data_hash)
+def _refused(attested: Attested, trusted: TrustedRoots | Metadata | None) -> str | None:
+    """Why it proves nothing; python-fido2's InvalidAttestation for what is wrong with it."""
+    result = verify_statement(attested.attestation, attested.client_data_hash)
     if result.attestation_type == AttestationType.NONE:
         return "the key gave no attestation"
     if not result.trust_path:
         return "the key vouches for itself only (self attestation)"
     if trusted is None:
         return "its signature is right, but no certificate to trust was given: --ca or --mds"
-    trusted.verify_attestation(attested.attestation, attested.client_data_hash)
+    trusted.check(result, attested.attestation.auth_data)
     return None
 
 
-def _model(attested: Attested, trusted: AttestationVerifier | None) -> str | None:
-    if not isinstance(trusted, MdsAttestationVerifier):
+def _model(attested: Attested, trusted: TrustedRoots | Metadata | None) -> str | None:
+    if not isinstance(trusted, Metadata):
         return None
     entry = trusted.find_entry_by_aaguid(Aaguid.parse(attested.aaguid))
     return entry.metadata_statement.description if entry and entry.metadata_statement else None
@@ -165,7 +141,7 @@ def names(certificate: bytes) -> tuple[str, str]:
     try:
         parsed = x509.load_der_x509_certificate(certificate)
         return parsed.subject.rfc4514_string(), parsed.issuer.rfc4514_string()
-    except _MALFORMED:
+    except MALFORMED:
         return ("no X.509 certificate", "")
 
 
@@ -184,14 +160,12 @@ def read_certificates(data: bytes, name: str) -> list[bytes]:
     return [each.public_bytes(Encoding.DER) for each in found]
 
 
-def read_metadata(data: bytes, root: bytes, name: str) -> MdsAttestationVerifier:
-    """A verifier by the FIDO MDS3 BLOB ``data``, if it is signed under ``root`` (DER).
+def read_metadata(data: bytes, root: bytes, name: str) -> Metadata:
+    """What the FIDO MDS3 BLOB ``data`` says, if it is signed under ``root`` (DER).
 
-    Leaves out what the BLOB says is revoked. TokenkitError, which calls the file ``name``.
+    TokenkitError, which calls the file ``name``.
     """
     try:
-        return MdsAttestationVerifier(parse_blob(data.strip(), root))
-    except (WrongSignature, InvalidSignature):
-        raise TokenkitError(f"{name}: was not signed under the MDS root given") from None
-    except (InvalidAttestation, *_MALFORMED) as error:
-        raise TokenkitError(f"{name}: is no FIDO MDS3 BLOB: {error}") from None
+        return Metadata.parse(data, root)
+    except ValueError as error:
+        raise TokenkitError(f"{name}: {error}") from None

@@ -9,7 +9,7 @@ from tokenkit.verifier import identity_records, records
 from tokenkit.verifier.desk import Desk, Request, no_such_user
 from tokenkit.verifier.errors import LimitExceeded, NoSuchEntity
 from tokenkit.verifier.model import AccessKey, User
-from tokenkit.verifier.names import check_user_name
+from tokenkit.verifier.names import ROOT, check_user_name
 
 MAX_ACCESS_KEYS = 2  # of one user: IAM
 _SECRET_BYTES = 30  # 40 characters of base64, as in IAM
@@ -56,12 +56,17 @@ class AccessKeys(Desk):
             return [_access_key(row) for row in identity_records.access_keys(connection, user)]
 
     def find_signer(self, key_id: str) -> tuple[AccessKey, User, dict[str, str]] | None:
-        """An access key with its secret, whose it is, and his policies; None if there is none."""
+        """An access key with its secret, whose it is, and that user's policies.
+
+        None if there is no such key. Root, who may everything, has none of the policies.
+        """
         with self._store.reading() as connection:
             row = identity_records.find_signer(connection, key_id)
             if row is None:
                 return None
-            policies = identity_records.user_policies(connection, row.name)
+            policies = (
+                {} if row.name == ROOT else identity_records.user_policies(connection, row.name)
+            )
         secret = self._sealer.open(row.secret, key_id).decode()
         key = AccessKey(key_id, row.name, row.active, row.key_created_s, secret, row.used_s)
         return key, identity_records.as_user(row), policies

@@ -76,9 +76,10 @@ class Accounts(Desk):
         if user is not None:
             check_user_name(user)
         with self._store.reading() as connection:
-            if user is not None and records.find_user(connection, user) is None:
+            rows = records.enabled_devices(connection, user)
+            if not rows and user is not None and records.find_user(connection, user) is None:
                 raise no_such_user(user)
-            return [self._device(row) for row in records.enabled_devices(connection, user)]
+            return [self._device(row) for row in rows]
 
     def virtual_devices(self) -> list[VirtualDevice]:
         """All authenticator apps, held or not, by serial number."""

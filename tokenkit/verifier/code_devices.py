@@ -18,6 +18,7 @@ from tokenkit.verifier.app import (
     authenticator_app,
 )
 from tokenkit.verifier.desk import Desk, Request, no_such_device
+from tokenkit.verifier.drift import LearnedClock, Limits, expected, learn, limits_of, prove, window
 from tokenkit.verifier.errors import (
     DeleteConflict,
     EntityAlreadyExists,
@@ -40,10 +41,12 @@ from tokenkit.verifier.resync import resynchronise
 from tokenkit.verifier.seed_file import Seed, read_seed_file
 from tokenkit.verifier.tags import check_tags
 from tokenkit.verifier.throttle import is_locked, wait_s
-from tokenkit.verifier.totp import CodeGenerator, TotpState, step, verify
+from tokenkit.verifier.totp import CodeGenerator, TotpState, step, verify, verify_in
 
 # a rule: the new state, or InvalidAuthenticationCode
 _Rule = Callable[[CodeGenerator, TotpState], TotpState]
+# learn or prove: what is known of a clock after a code for a counter came at a time
+_Learn = Callable[[Any, Limits, int, float], LearnedClock]
 
 
 class CodeDevices(Desk):
@@ -130,9 +133,7 @@ class CodeDevices(Desk):
             if row.user is not None:
                 raise EntityAlreadyExists("MFA Device is already in use.")
             request.demand_room(user)
-            self._check(
-                request, row, _two_codes(code1, code2, row, request, self.totp.enrol_range_s)
-            )
+            self._prove(request, row, code1, code2, self.totp.enrol_range_s)
             records.update_device(
                 request.connection, serial_number, user=user, name=name, enabled_s=request.now_s
             )
@@ -145,9 +146,7 @@ class CodeDevices(Desk):
         """
         with self._request("resync", user, serial_number) as request:
             row = _demand_code_device(request, user, serial_number)
-            self._check(
-                request, row, _two_codes(code1, code2, row, request, self.totp.resync_range_s)
-            )
+            self._prove(request, row, code1, code2, self.totp.resync_range_s)
             return self._device_now(request, serial_number)
 
     def sign_in(self, user: str, code: str, *, serial_number: str | None = None) -> SignIn:
@@ -167,9 +166,12 @@ class CodeDevices(Desk):
                 rows = [row for row in held if row.seed is not None]
                 if not rows:
                     raise NoSuchEntity(f"{user} has no token or app.", "Enable one first.")
-            device = self._device_now(request, self._check_any(request, rows, code))
-            request.serial_number = device.serial_number
+            serial_number, clock = self._check_any(request, rows, code)
+            device = self._device_now(request, serial_number)
+            request.serial_number = serial_number
             request.detail["offset_steps"] = device.offset_steps
+            request.detail["offset_s"] = round(clock.offset_s, 3)
+            request.detail["rate_ppm"] = round(clock.rate_ppm, 3)
             return SignIn(user, device, request.now_s)
 
     def unlock(self, serial_number: str) -> None:
@@ -195,34 +197,36 @@ class CodeDevices(Desk):
         ]
         records.insert_devices(request.connection, rows)
 
-    def _check_any(self, request: Request, rows: list[Row[Any]], code: str) -> str:
-        """The serial number of the first device of which ``code`` is accepted."""
+    def _check_any(
+        self, request: Request, rows: list[Row[Any]], code: str
+    ) -> tuple[str, LearnedClock]:
+        """The serial number of the first device of which ``code`` is accepted, and its clock."""
         refusals: list[VerifierError] = []
         for row in rows:
-            rule = _one_code(code, row, request, self.totp.window_steps)
             try:
-                state = self._judge(request, row, rule)
+                state = self._judge(request, row, self._one_code(code, row, request))
             except (InvalidAuthenticationCode, Throttled, Locked) as refusal:
                 refusals.append(refusal)
                 continue
-            _accept(request, row, state)
+            clock = self._accept(request, row, state, learn)
             for other in rows:
                 if other is not row:
                     self._use_up(request, other, code)
-            serial_number: str = row.serial_number
-            return serial_number
+            return row.serial_number, clock
         for row, why in zip(rows, refusals, strict=True):
             _count(request, row, why)
         raise min(refusals, key=_how_dull)
 
-    def _check(self, request: Request, row: Row[Any], rule: _Rule) -> None:
-        """Apply a rule to a device and keep the state after it, or count a wrong code."""
+    def _prove(
+        self, request: Request, row: Row[Any], code1: str, code2: str, range_s: float
+    ) -> None:
+        """Accept two codes of a device and keep the state after it, or count a wrong code."""
         try:
-            state = self._judge(request, row, rule)
+            state = self._judge(request, row, _two_codes(code1, code2, row, request, range_s))
         except InvalidAuthenticationCode as refusal:
             _count(request, row, refusal)
             raise
-        _accept(request, row, state)
+        self._accept(request, row, state, prove)
 
     def _judge(self, request: Request, row: Row[Any], rule: _Rule) -> TotpState:
         """The state after a rule is applied to a device, which is not looked at if throttled."""
@@ -231,12 +235,51 @@ class CodeDevices(Desk):
             raise Locked(row.serial_number)
         if left_s > 0:
             raise Throttled(left_s)
-        return self._apply(row, rule)
+        return self._apply(request, row, rule)
 
-    def _apply(self, row: Row[Any], rule: _Rule) -> TotpState:
+    def _apply(self, request: Request, row: Row[Any], rule: _Rule) -> TotpState:
         seed = self._sealer.open(row.seed, row.serial_number)
         generator = CodeGenerator(seed, row.algorithm, row.digits)
-        return rule(generator, TotpState(row.offset_steps, row.last_counter))
+        offset_steps, clock = row.offset_steps, self._followed(row)
+        if clock is not None:
+            counter = expected(clock, limits_of(self.totp, row.period_s), request.now_s)
+            offset_steps = counter - step(request.now_s, row.period_s)
+        return rule(generator, TotpState(offset_steps, row.last_counter))
+
+    def _followed(self, row: Row[Any]) -> LearnedClock | None:
+        """What is learned of a device's clock, if that is what its codes are looked for by."""
+        return records.learned_clock(row) if self.totp.drift == "rate" else None
+
+    def _one_code(self, code: str, row: Row[Any], request: Request) -> _Rule:
+        now_step, clock = step(request.now_s, row.period_s), self._followed(row)
+        if clock is None:
+            return lambda generator, state: verify(
+                generator, state, generator.parse(code), now_step, self.totp.window_steps
+            )
+        counters = window(clock, limits_of(self.totp, row.period_s), request.now_s)
+        return lambda generator, state: verify_in(
+            counters, generator, state, generator.parse(code), now_step
+        )
+
+    def _accept(
+        self, request: Request, row: Row[Any], state: TotpState, rule: _Learn
+    ) -> LearnedClock:
+        """Keep the state after a code, and what it tells of the clock."""
+        assert state.last_counter is not None
+        before, limits = records.learned_clock(row), limits_of(self.totp, row.period_s)
+        shown = state.offset_steps + step(request.now_s, row.period_s)
+        # the first code of a device whose clock was never looked at says where it is
+        clock = (prove if before is None else rule)(before, limits, shown, request.now_s)
+        if not records.accept_code(
+            request.connection,
+            row.serial_number,
+            state.offset_steps,
+            state.last_counter,
+            request.now_s,
+            clock,
+        ):
+            raise Replayed("It was used by another request just now: wait for the next code.")
+        return clock
 
     def _use_up(self, request: Request, row: Row[Any], code: str) -> None:
         """``code`` was another device's: no guess at this one, nor to be shown to it again."""
@@ -245,35 +288,16 @@ class CodeDevices(Desk):
         if not is_locked(self.totp, row.failures):
             after["failures"] = 0
         with suppress(InvalidAuthenticationCode):
-            rule = _one_code(code, row, request, self.totp.window_steps)
-            after["last_counter"] = self._apply(row, rule).last_counter
+            rule = self._one_code(code, row, request)
+            after["last_counter"] = self._apply(request, row, rule).last_counter
         if after != before:
             records.update_device(request.connection, row.serial_number, **after)
-
-
-def _accept(request: Request, row: Row[Any], state: TotpState) -> None:
-    assert state.last_counter is not None
-    if not records.accept_code(
-        request.connection,
-        row.serial_number,
-        state.offset_steps,
-        state.last_counter,
-        request.now_s,
-    ):
-        raise Replayed("It was used by another request just now: wait for the next code.")
 
 
 def _count(request: Request, row: Row[Any], refusal: VerifierError) -> None:
     """One more wrong code in a row, if that is why it was refused."""
     if isinstance(refusal, InvalidAuthenticationCode) and not isinstance(refusal, MalformedCode):
         records.reject_code(request.connection, row.serial_number, request.now_s)
-
-
-def _one_code(code: str, row: Row[Any], request: Request, window_steps: int) -> _Rule:
-    now_step = step(request.now_s, row.period_s)
-    return lambda generator, state: verify(
-        generator, state, generator.parse(code), now_step, window_steps
-    )
 
 
 def _two_codes(code1: str, code2: str, row: Row[Any], request: Request, range_s: float) -> _Rule:

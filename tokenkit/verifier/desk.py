@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Row
 
 from tokenkit.verifier import records
+from tokenkit.verifier.drift import likely, limits_of, predict
 from tokenkit.verifier.errors import LimitExceeded, NoSuchEntity, VerifierError
 from tokenkit.verifier.model import Device, DeviceKind
 from tokenkit.verifier.names import check_serial_number, check_user_name
-from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, WebAuthnPolicy
+from tokenkit.verifier.policy import MAX_DEVICES, AccountPolicy, TotpPolicy, WebAuthnPolicy
 from tokenkit.verifier.seal import Sealer
 from tokenkit.verifier.store import Store
 from tokenkit.verifier.throttle import is_locked
@@ -63,9 +65,11 @@ class Desk:
         sealer: Sealer,
         totp: TotpPolicy,
         webauthn: WebAuthnPolicy,
+        account: AccountPolicy,
     ) -> None:
         self.totp = totp
         self.webauthn = webauthn
+        self.account = account
         self._store = store
         self._now = now
         self._random_bytes = random_bytes
@@ -121,7 +125,30 @@ class Desk:
             locked=is_locked(self.totp, row.failures),
             sign_count=row.sign_count,
             clone_suspected=row.clone_suspected,
+            # credential data begins with it: WebAuthn section 6.5.2
+            aaguid=str(UUID(bytes=row.credential[:16])) if row.credential else "",
+            attestation_format=row.attestation_format or "",
+            **self._clock(row),
         )
+
+    def _clock(self, row: Row[Any]) -> dict[str, Any]:
+        """What a device's members of these names say of its clock."""
+        learned = records.learned_clock(row)
+        if learned is None:
+            return {}
+        now_s = self._now()
+        now = predict(learned, now_s)
+        if self.totp.drift == "rate":
+            window_s = likely(learned, limits_of(self.totp, row.period_s), now_s)
+        else:
+            first, last = (row.offset_steps + n * self.totp.window_steps for n in (-1, 1))
+            window_s = float(first * row.period_s), float(last * row.period_s)
+        return {
+            "predicted_offset_s": now.offset_s,
+            "uncertainty_s": now.uncertainty_s,
+            "rate_ppm": now.rate_ppm,
+            "window_s": window_s,
+        }
 
     def _device_now(self, request: Request, serial_number: str) -> Device:
         """A device as it is after the request's changes."""

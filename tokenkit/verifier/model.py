@@ -19,7 +19,14 @@ class Device:
 
     Of tokens and apps: ``offset_steps`` is the device's time minus the verifier's as last
     learned, in time steps of ``period_s``; ``failures`` counts wrong codes in a row. Of security
-    keys: ``sign_count`` is the last signature counter, ``clone_suspected`` that it once went back.
+    keys: ``sign_count`` is the last signature counter, ``clone_suspected`` that it once went back,
+    ``aaguid`` the model that it claims to be (a UUID), which ``attestation_format`` proves unless
+    it is "none".
+
+    What is predicted of a token's or app's clock at the time of the request, None if no code told
+    anything yet: ``predicted_offset_s``, its standard deviation ``uncertainty_s``, and ``rate_ppm``
+    by which it is fast. A code that the device shows is accepted while its offset is within
+    ``window_s``. All four move with time, and make no two devices unequal.
     """
 
     serial_number: str
@@ -32,10 +39,16 @@ class Device:
     digits: int = 0
     period_s: int = 0
     offset_steps: int = 0
+    predicted_offset_s: float | None = field(default=None, compare=False)
+    uncertainty_s: float | None = field(default=None, compare=False)
+    rate_ppm: float | None = field(default=None, compare=False)
+    window_s: tuple[float, float] | None = field(default=None, compare=False)
     failures: int = 0
     locked: bool = False
     sign_count: int = 0
     clone_suspected: bool = False
+    aaguid: str = ""
+    attestation_format: str = ""
 
     @property
     def offset_s(self) -> float:

@@ -6,6 +6,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from tokenkit.verifier import identity_records, records
+from tokenkit.verifier.console_sessions import end_sessions_of
 from tokenkit.verifier.desk import Desk
 from tokenkit.verifier.errors import (
     AccessDenied,
@@ -44,6 +45,7 @@ class Passwords(Desk):
                 )
             hashed = self._argon2().derive_phc_encoded(password.encode("utf-8", "surrogatepass"))
             identity_records.set_password(request.connection, user, hashed, request.now_s)
+            end_sessions_of(request.connection, user)
 
     def remove_password(self, user: str) -> None:
         """NoSuchEntity if there is none: IAM's DeleteLoginProfile."""
@@ -51,6 +53,7 @@ class Passwords(Desk):
             if request.demand_user(user).password is None:
                 raise NoSuchEntity(f"Login Profile for User {user} cannot be found.")
             identity_records.set_password(request.connection, user, None, request.now_s)
+            end_sessions_of(request.connection, user)
 
     def check_password(self, user: str, password: str) -> None:
         """AccessDenied, with one text whatever was wrong; Throttled after wrong ones in a row.
@@ -66,6 +69,7 @@ class Passwords(Desk):
             failures = min(row.password_failures, self.totp.lock_after - 1)
             left_s = wait_s(self.totp, failures, row.password_failed_s, request.now_s)
             if left_s > 0:
+                _matches(given, None)  # as slow as a wrong one: it tells no stranger who is a user
                 raise Throttled(min(left_s, _LONGEST_WAIT_S))
             if not _matches(given, row.password):
                 records.update_user(

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from tokenkit.verifier.chain import chained
+from tokenkit.verifier.drift import LearnedClock
 from tokenkit.verifier.store import (
     audit,
     audit_head,
@@ -24,6 +25,7 @@ _ENABLED = (
     .order_by(devices.c.enabled_s, devices.c.serial_number)
 )
 _ENABLED_OF = _ENABLED.where(devices.c.user == bindparam("key")).with_for_update()
+_CLOCK = LearnedClock.__struct_fields__  # columns of the same names
 _ACCEPT = (
     update(devices)
     .where(
@@ -35,6 +37,7 @@ _ACCEPT = (
         last_counter=bindparam("counter"),
         failures=0,
         last_used_s=bindparam("at_s"),
+        **{name: bindparam(f"new_{name}") for name in _CLOCK},
     )
 )
 _REJECT = (
@@ -122,11 +125,24 @@ def delete_device(connection: Connection, serial_number: str) -> None:
 
 
 def accept_code(
-    connection: Connection, serial_number: str, offset: int, counter: int, at_s: float
+    connection: Connection,
+    serial_number: str,
+    offset: int,
+    counter: int,
+    at_s: float,
+    clock: LearnedClock,
 ) -> bool:
     """Note that all codes up to ``counter`` are used; False if another request came first."""
     values = {"key": serial_number, "offset": offset, "counter": counter, "at_s": at_s}
+    values |= {f"new_{name}": getattr(clock, name) for name in _CLOCK}
     return connection.execute(_ACCEPT, values).rowcount == 1
+
+
+def learned_clock(row: Row[Any]) -> LearnedClock | None:
+    """What is learned of a device's clock; None if nothing is yet."""
+    if row.synced_s is None:
+        return None
+    return LearnedClock(*(getattr(row, name) for name in _CLOCK))
 
 
 def reject_code(connection: Connection, serial_number: str, at_s: float) -> None:
@@ -210,6 +226,26 @@ def audit_page(
     if before is not None:
         query = query.where(audit.c.id < before)
     return connection.execute(query).all()
+
+
+def last_audit_lines(connection: Connection, user: str | None, count: int) -> Sequence[Row[Any]]:
+    """The last ``count`` lines, oldest first."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(count)
+    if user is not None:
+        query = query.where(audit.c.user == user)
+    return connection.execute(query).all()[::-1]
+
+
+def audit_end(connection: Connection) -> tuple[int, Row[Any] | None]:
+    """The last line's id, 0 if there is none, and what the head says; it should be there."""
+    last = connection.scalar(select(func.max(audit.c.id)))
+    return last or 0, connection.execute(select(audit_head)).one_or_none()
+
+
+def audit_part(connection: Connection, after: int, until: int, count: int) -> Sequence[Row[Any]]:
+    """Up to ``count`` lines with ids over ``after`` and up to ``until``, in their order."""
+    query = select(audit).where(audit.c.id > after, audit.c.id <= until)
+    return connection.execute(query.order_by(audit.c.id).limit(count)).all()
 
 
 def _parts(items: list[str]) -> Iterable[list[str]]:

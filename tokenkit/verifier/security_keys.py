@@ -7,12 +7,17 @@ from fido2.webauthn import AttestedCredentialData, AuthenticationResponse, Regis
 from sqlalchemy import Row
 
 from tokenkit.verifier import records
-from tokenkit.verifier.desk import Desk, Request
+from tokenkit.verifier.desk import Desk, Request, no_such_device, no_such_user
 from tokenkit.verifier.errors import Cloned, EntityAlreadyExists, NoSuchEntity, UnknownCeremony
 from tokenkit.verifier.model import Ceremony, Device, DeviceKind, SignIn
-from tokenkit.verifier.names import check_device_name, key_serial_number
+from tokenkit.verifier.names import (
+    check_device_name,
+    check_serial_number,
+    check_user_name,
+    key_serial_number,
+)
 from tokenkit.verifier.policy import UserVerification
-from tokenkit.verifier.webauthn import CEREMONY_S, RelyingParty, went_back
+from tokenkit.verifier.webauthn import CEREMONY_S, Known, RelyingParty, went_back
 
 
 class SecurityKeys(Desk):
@@ -30,7 +35,7 @@ class SecurityKeys(Desk):
         with self._request("begin-registration", user) as request:
             handle = request.demand_user(user).handle
             request.demand_room(user)
-            held = [credential for _, credential in _keys(request, user)]
+            held = [known for _, known in _keys(request, user)]
             options, state = self._relying_party.begin_registration(
                 user, handle, held, user_verification, self._random_bytes(32)
             )
@@ -54,9 +59,8 @@ class SecurityKeys(Desk):
             holder, state = _take(request, "registration", ceremony_id)
             user = holder.name
             request.demand_room(user)
-            auth_data = self._relying_party.complete_registration(state, response)
-            credential = auth_data.credential_data
-            assert credential is not None
+            made = self._relying_party.complete_registration(state, response)
+            credential = made.credential
             if records.find_credential(request.connection, credential.credential_id) is not None:
                 raise EntityAlreadyExists("The security key is registered already.")
             serial_number = key_serial_number(user, self._random_bytes(16))
@@ -70,7 +74,10 @@ class SecurityKeys(Desk):
                 "enabled_s": request.now_s,
                 "credential_id": credential.credential_id,
                 "credential": bytes(credential),
-                "sign_count": auth_data.counter,
+                "sign_count": made.sign_count,
+                "attestation_format": made.attested.format,
+                "attested_model": made.attested.model,
+                "transports": made.transports,
             }
             records.insert_devices(request.connection, [row])
             return self._device_now(request, serial_number)
@@ -84,7 +91,7 @@ class SecurityKeys(Desk):
         """
         with self._request("begin-assertion", user) as request:
             request.demand_user(user)
-            allowed = [credential for _, credential in self._trusted_keys(request, user)]
+            allowed = [known for _, known in self._trusted_keys(request, user)]
             if not allowed:
                 raise NoSuchEntity(f"{user} has no security key to sign in with.")
             options, state = self._relying_party.begin_assertion(
@@ -105,7 +112,7 @@ class SecurityKeys(Desk):
             user = holder.name
             keys = self._trusted_keys(request, user)
             credential_id, auth_data = self._relying_party.complete_assertion(
-                state, holder.handle, [credential for _, credential in keys], response
+                state, holder.handle, [known.credential for _, known in keys], response
             )
             [row] = [row for row, _ in keys if row.credential_id == credential_id]
             request.serial_number = row.serial_number
@@ -127,9 +134,23 @@ class SecurityKeys(Desk):
             device = self._device_now(request, row.serial_number)
             return SignIn(user, device, request.now_s, auth_data.is_user_verified())
 
-    def _trusted_keys(
-        self, request: Request, user: str
-    ) -> list[tuple[Row[Any], AttestedCredentialData]]:
+    def certifications(self, user: str, serial_number: str) -> dict[str, str]:
+        """The certifications of a security key's model by FIDO metadata, such as {"FIDO": "L1"}.
+
+        As they are today; empty where no attestation proved the model, and of other devices.
+        Keys are IAM's: "FIDO", "FIPS-140-2", "FIPS-140-3". NoSuchEntity, ValidationError.
+        """
+        check_user_name(user)
+        check_serial_number(serial_number)
+        with self._store.transaction() as connection:
+            if records.find_user(connection, user) is None:
+                raise no_such_user(user)
+            row = records.find_device(connection, serial_number)
+            if row is None or row.user != user:
+                raise no_such_device(serial_number)
+        return self._relying_party.certifications(row.attested_model)
+
+    def _trusted_keys(self, request: Request, user: str) -> list[tuple[Row[Any], Known]]:
         flagged_pass = self.webauthn.clones == "flag"
         return [key for key in _keys(request, user) if flagged_pass or not key[0].clone_suspected]
 
@@ -156,9 +177,9 @@ def _take(request: Request, kind: str, ceremony_id: str) -> tuple[Row[Any], dict
     return request.demand_user(row.user), row.state
 
 
-def _keys(request: Request, user: str) -> list[tuple[Row[Any], AttestedCredentialData]]:
+def _keys(request: Request, user: str) -> list[tuple[Row[Any], Known]]:
     return [
-        (row, AttestedCredentialData(row.credential))
+        (row, Known(AttestedCredentialData(row.credential), row.transports))
         for row in records.enabled_devices(request.connection, user)
         if row.credential is not None
     ]

@@ -140,6 +140,8 @@ devices = Table(
     Column("clone_suspected", Boolean, nullable=False, default=False),
     Column("attestation_format", String(32), nullable=True),
     Column("transports", JSON, nullable=True),
+    # what metadata knows a proven model by: its AAGUID, or the identifier of its U2F key
+    Column("attested_model", String(40), nullable=True),
     Index("mfa_device_user", "user"),
 )
 tags = Table(

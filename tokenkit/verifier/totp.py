@@ -107,6 +107,14 @@ def verify(
     """
     expected = now_step + state.offset_steps
     counters = range(expected - window_steps, expected + window_steps + 1)
+    return verify_in(counters, generator, state, code, now_step)
+
+
+def verify_in(
+    counters: range, generator: CodeGenerator, state: TotpState, code: bytes, now_step: int
+) -> TotpState:
+    """The same for a window of just these ``counters``."""
+    expected = now_step + state.offset_steps
     equal = [compare_digest(candidate, code) for candidate in generator.codes(counters)]
     if True not in equal:
         raise OutOfWindow(

@@ -3,13 +3,11 @@
 WebAuthn level 2 sections 7.1 and 7.2; the signature counter's rule is section 6.1.1.
 """
 
-import struct
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from fido2.attestation.base import InvalidAttestation
 from fido2.server import Fido2Server
 from fido2.webauthn import (
     AttestationConveyancePreference,
@@ -18,20 +16,51 @@ from fido2.webauthn import (
     AuthenticatorData,
     CredentialCreationOptions,
     CredentialRequestOptions,
+    PublicKeyCredentialDescriptor,
     PublicKeyCredentialRpEntity,
+    PublicKeyCredentialType,
     PublicKeyCredentialUserEntity,
     RegistrationResponse,
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
 
-from tokenkit.trusted_roots import TrustedRoots
-from tokenkit.verifier.errors import InvalidResponse, UntrustedAttestation, ValidationError
+from tokenkit.attestation import MALFORMED
+from tokenkit.verifier.attested import AttestationRules, Attested
+from tokenkit.verifier.errors import InvalidResponse
 from tokenkit.verifier.policy import UserVerification, WebAuthnPolicy, check_word
 
 _ID_BYTES = 1023  # the most of a credential's id: WebAuthn level 3 section 7.1
 CEREMONY_S = 300.0  # WebAuthn level 2 section 7.1: the upper end of what it recommends
+_TRANSPORT = re.compile(r"[a-z-]{1,32}")
+_TRANSPORTS = 8  # level 3 has six
 State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A credential, and the transports by which its key said that it can be reached."""
+
+    credential: AttestedCredentialData
+    transports: Sequence[str] | None = None
+
+    def descriptor(self) -> PublicKeyCredentialDescriptor:
+        return PublicKeyCredentialDescriptor(
+            type=PublicKeyCredentialType.PUBLIC_KEY,
+            id=self.credential.credential_id,
+            # python-fido2 makes them its AuthenticatorTransport, and drops what that has not
+            transports=self.transports or None,  # type: ignore[arg-type]
+        )
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A credential as it was registered; ``transports`` is None where the client told none."""
+
+    credential: AttestedCredentialData
+    sign_count: int
+    attested: Attested
+    transports: list[str] | None
 
 
 class RelyingParty:
@@ -41,17 +70,13 @@ class RelyingParty:
     that browsers send (WebAuthn's JSON); anything else is InvalidResponse.
     """
 
-    def __init__(self, policy: WebAuthnPolicy) -> None:
+    def __init__(self, policy: WebAuthnPolicy, now: Callable[[], float]) -> None:
         self._policy = policy
-        try:
-            trusted = TrustedRoots(policy.trusted_roots)
-        except ValueError as error:
-            raise ValidationError(str(error)) from None
+        self._rules = AttestationRules(policy, now)
         self._server = Fido2Server(
             PublicKeyCredentialRpEntity(id=policy.rp_id, name=policy.rp_name),
             attestation=AttestationConveyancePreference(policy.attestation),
             verify_origin=lambda origin: origin == policy.origin,
-            verify_attestation=trusted,
         )
         # python-fido2 declares the attribute without a type
         self._server.timeout = int(CEREMONY_S * 1000)  # type: ignore[assignment]
@@ -60,14 +85,14 @@ class RelyingParty:
         self,
         user: str,
         handle: bytes,
-        exclude: Sequence[AttestedCredentialData],
+        exclude: Sequence[Known],
         user_verification: UserVerification | None,
         challenge: bytes,
     ) -> tuple[CredentialCreationOptions, State]:
         """Options to make a credential on a key that holds none of ``exclude``."""
         return self._server.register_begin(
             PublicKeyCredentialUserEntity(id=handle, name=user, display_name=user),
-            exclude,
+            [each.descriptor() for each in exclude],
             resident_key_requirement=ResidentKeyRequirement.DISCOURAGED,  # a second factor
             user_verification=self._verification(user_verification),
             challenge=challenge,
@@ -75,8 +100,8 @@ class RelyingParty:
 
     def complete_registration(
         self, state: State, response: RegistrationResponse | Mapping[str, Any]
-    ) -> AuthenticatorData:
-        """The authenticator data, with credential data; InvalidResponse, UntrustedAttestation."""
+    ) -> "Registered":
+        """What was registered; InvalidResponse, UntrustedAttestation."""
         try:
             answer = RegistrationResponse.from_dict(response)
             credential = answer.response.attestation_object.auth_data.credential_data
@@ -88,23 +113,24 @@ class RelyingParty:
             )
             offered = {parameters.alg for parameters in self._server.allowed_algorithms}
             _demand(credential.public_key.get(3) in offered, "its algorithm was not offered")
-            return self._server.register_complete(state, answer)
-        except InvalidAttestation as error:
-            raise UntrustedAttestation(
-                "The attestation is not accepted.", str(error) or type(error).__name__
-            ) from error
-        except _MALFORMED as error:
+            auth_data = self._server.register_complete(state, answer)
+            sent = answer.response
+            attested = self._rules.judge(sent.attestation_object, sent.client_data.hash)
+            return Registered(credential, auth_data.counter, attested, _transports(response))
+        except MALFORMED as error:
             raise _invalid("registration", error) from error
 
     def begin_assertion(
         self,
-        allow: Sequence[AttestedCredentialData],
+        allow: Sequence[Known],
         user_verification: UserVerification | None,
         challenge: bytes,
     ) -> tuple[CredentialRequestOptions, State]:
         """Options to sign with one of ``allow``."""
         return self._server.authenticate_begin(
-            allow, user_verification=self._verification(user_verification), challenge=challenge
+            [each.descriptor() for each in allow],
+            user_verification=self._verification(user_verification),
+            challenge=challenge,
         )
 
     def complete_assertion(
@@ -124,12 +150,18 @@ class RelyingParty:
             _demand(answer.response.user_handle in (None, b"", handle), "it is another user's")
             found = self._server.authenticate_complete(state, list(credentials), answer)
             return found.credential_id, answer.response.authenticator_data
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise _invalid("assertion", error) from error
+
+    def certifications(self, model: str | None) -> dict[str, str]:
+        """The certifications in effect of a model that a registration proved."""
+        return self._rules.certifications(model)
 
     def _verification(self, asked: UserVerification | None) -> UserVerificationRequirement:
         word = asked or self._policy.user_verification
         check_word("user_verification", word, UserVerification)
+        if self._policy.user_verification == "required":
+            word = "required"
         return UserVerificationRequirement(word)
 
 
@@ -138,24 +170,17 @@ def _demand(holds: bool, what: str) -> None:
         raise ValueError(what)
 
 
-# On bytes from outside python-fido2 lets errors of struct, of assertions, of recursion and of
-# cryptography pass, too.
-_MALFORMED = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    InvalidSignature,
-    UnsupportedAlgorithm,
-    struct.error,
-    x509.DuplicateExtension,
-    x509.ExtensionNotFound,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
+def _transports(response: RegistrationResponse | Mapping[str, Any]) -> list[str] | None:
+    """``response.transports`` of WebAuthn's JSON, which python-fido2 does not read.
+
+    They are hints: what is no such list is no error. Unknown words are kept, as WebAuthn says.
+    """
+    sent = response.get("response") if isinstance(response, Mapping) else None
+    told = sent.get("transports") if isinstance(sent, Mapping) else None
+    if not isinstance(told, list):
+        return None
+    words = {each for each in told if isinstance(each, str) and _TRANSPORT.fullmatch(each)}
+    return sorted(words)[:_TRANSPORTS]
 
 
 def _invalid(what: str, error: Exception) -> InvalidResponse:

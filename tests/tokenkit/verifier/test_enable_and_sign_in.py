@@ -135,7 +135,11 @@ class TestSigningIn:
         assert signed_in.device == bench.device(phone)
         assert signed_in.device.last_used_s == bench.now_s
         assert bench.verifier.audit()[-1] == AuditEvent(
-            bench.now_s, "sign-in", "root", phone.serial_number, {"offset_steps": 0}
+            bench.now_s,
+            "sign-in",
+            "root",
+            phone.serial_number,
+            {"offset_steps": 0, "offset_s": 22.5, "rate_ppm": 0.0},
         )
 
     def test_without_a_serial_number_the_log_names_the_device(self, bench: Any) -> None:

@@ -64,9 +64,7 @@ def assume_role(call: Call) -> dict[str, Any]:
         parse_policy(policy)
     mfa_s = _check_code(call)
     role = _role(call, arn)
-    if role is None or not may_assume(
-        call.service, call.principal, role, mfa_s, name, call.given("ExternalId")
-    ):
+    if role is None or not may_assume(call.service, call.principal, role, mfa_s, _said(call)):
         raise AwsError(
             "AccessDenied",
             f"User: {call.principal.arn} is not authorized to perform: sts:AssumeRole on resource:"
@@ -91,6 +89,14 @@ def assume_role(call: Call) -> dict[str, Any]:
         },
         "PackedPolicySize": None if policy is None else min(100, 1 + len(policy) // 100),
     }
+
+
+def _said(call: Call) -> dict[str, str]:
+    """What trust policies may ask about the request."""
+    said = {**call.more, "sts:RoleSessionName": call.given("RoleSessionName")}
+    if (external_id := call.given("ExternalId")) is not None:
+        said["sts:ExternalId"] = external_id
+    return said
 
 
 def _check_code(call: Call) -> float | None:

@@ -37,14 +37,14 @@ def test_of_several_roots_of_one_name_that_which_signed(make_site: Any) -> None:
 def test_direct_with_another_root(make_site: Any, same_name: bool) -> None:
     policy = replace(DIRECT, trusted_roots=(other_root(same_name),))
     site = make_site(webauthn=policy)
-    with pytest.raises(UntrustedAttestation, match="No root found"):
+    with pytest.raises(UntrustedAttestation, match="no trusted certificate issued"):
         site.register(site.key())
     assert site.verifier.devices() == []
 
 
 def test_self_attestation(make_site: Any) -> None:
     site = make_site(webauthn=DIRECT)
-    with pytest.raises(UntrustedAttestation, match="No root found"):
+    with pytest.raises(UntrustedAttestation, match="no certificate vouches for it"):
         site.register(site.key("self-attested"))
     site = make_site()
     site.register(site.key("self-attested"))
@@ -55,7 +55,7 @@ def test_no_attestation(make_site: Any) -> None:
     ceremony = site.verifier.begin_registration("root")
     made = site.make(site.key(), ceremony)
     site.set_attestation(made, lambda attestation: attestation | {"fmt": "none", "attStmt": {}})
-    with pytest.raises(UntrustedAttestation, match="not supported"):
+    with pytest.raises(UntrustedAttestation, match="format none is not among"):
         site.verifier.complete_registration(ceremony.id, made)
 
 
