@@ -14,6 +14,7 @@ from tokenkit.errors import TokenkitError
 COMMANDS = {
     "audit": ("tokenkit.cli.audit", "Read, export and verify the verifier's log."),
     "db": ("tokenkit.cli.db", "Back up, restore and migrate the verifier's database."),
+    "ctl": ("tokenkit.cli.ctl", "Move a service's clock, handle its virtual tokens."),
     "doctor": ("tokenkit.cli.doctor", "Check what this computer lacks, and say the mend."),
     "keys": ("tokenkit.cli.keys", "Find, inspect and test security keys, real or virtual."),
     "otp": ("tokenkit.cli.otp", "Make and read hardware TOTP/HOTP tokens."),

@@ -16,13 +16,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tokenkit.errors import TokenkitError
 from tokenkit.service.control_orders import Refusal
-from tokenkit.service.control_routes import ROUTES, Route
+from tokenkit.service.control_routes import ROUTES, JsonLines, Route
 from tokenkit.service.limits import limit_body
 from tokenkit.service.openapi import openapi
 from tokenkit.service.service import Service
@@ -82,6 +82,8 @@ def _path(path: str, methods: dict[str, Route], service: Service, hand: threadin
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
         except TokenkitError as error:
             return _refusal(_status(error), str(error))
+        if route.gives is JsonLines:
+            return StreamingResponse(value, media_type="application/jsonl")
         return _json(route.status, value)
 
     return Path(path, endpoint, methods=list(methods))

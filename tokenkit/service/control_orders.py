@@ -1,9 +1,11 @@
 """What the control API takes and says, as JSON. Times are seconds since the Unix epoch, UTC."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
+from tokenkit.verifier import DeviceKind
+from tokenkit.verifier.findings import FindingKind
 from tokenkit.verifier.passwords import MAX_LENGTH, MIN_LENGTH
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
@@ -113,7 +115,7 @@ class TwoCodes(msgspec.Struct):
 
 class DeviceFacts(msgspec.Struct):
     serial_number: str
-    kind: Literal["hardware-token", "authenticator-app", "security-key"]
+    kind: DeviceKind
     name: str
     user: str
     enabled_s: float
@@ -131,6 +133,16 @@ class UserFacts(msgspec.Struct):
     path: str
     created_s: float
     has_password: bool
+
+
+class FindingFacts(msgspec.Struct):
+    """What is amiss with a user, or with that one's device, and the advice to mend it."""
+
+    kind: FindingKind
+    user: str
+    serial_number: str | None
+    what: str
+    advice: str
 
 
 class Refusal(msgspec.Struct):

@@ -1,6 +1,6 @@
 """The control API's routes: what each takes, does and answers with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -20,12 +20,16 @@ class NotNowError(TokenkitError):
     """An order that is right, but not in the state that things are in."""
 
 
+class JsonLines(msgspec.Struct):
+    """What an answer is made of that may be too long to be held: a JSON object a line."""
+
+
 @dataclass(frozen=True)
 class Route:
     """One method of one path. ``run`` gets the service and the order.
 
     takes: the struct of the body of a POST, of the query of a GET; None for neither.
-    gives: the type of the answer.
+    gives: the type of the answer; JsonLines of one that is sent as it is made.
     refuses: statuses of errors beside those that any request may have.
     """
 
@@ -85,8 +89,10 @@ def _battery(service: Service, order: orders.ChangeBattery) -> orders.TokenFacts
     token, outage_s = _find(service, order), duration_s(order.outage)
     try:
         token.replace_battery(outage_s)
-    except ValueError as error:  # the last battery is not in yet
-        raise NotNowError(str(error)) from None
+    except ValueError:
+        raise NotNowError(
+            f"token {token.serial_number} is without a battery already: move the clock forward"
+        ) from None
     return _token(service, token)
 
 
@@ -117,7 +123,7 @@ def _devices(service: Service, order: orders.OfUser) -> list[orders.DeviceFacts]
     return [
         orders.DeviceFacts(
             serial_number=device.serial_number,
-            kind=device.kind.value,
+            kind=device.kind,
             name=device.name,
             user=device.user,
             enabled_s=device.enabled_s,
@@ -152,6 +158,17 @@ def _user(user: User) -> orders.UserFacts:
     return orders.UserFacts(
         user.name, user.id, user.arn, user.path, user.created_s, user.has_password
     )
+
+
+def _findings(service: Service, order: None) -> list[orders.FindingFacts]:
+    return [
+        orders.FindingFacts(each.kind, each.user, each.serial_number, each.what, each.advice)
+        for each in service.verifier.findings()
+    ]
+
+
+def _audit(service: Service, order: None) -> Iterator[str]:
+    return service.verifier.export_audit()
 
 
 _MISSING = HTTPStatus.NOT_FOUND
@@ -239,4 +256,6 @@ ROUTES = (
         HTTPStatus.CREATED,
         (_CONFLICT,),
     ),
+    Route("GET", "/findings", "Say what is amiss", _findings, list[orders.FindingFacts]),
+    Route("GET", "/audit", "Export the log as JSON Lines", _audit, JsonLines),
 )

@@ -100,7 +100,7 @@ class LimitedProtocol(HttpToolsProtocol):
 def limit_body(app: ASGIApp, max_body: int = MAX_BODY) -> ASGIApp:
     """``app``, and 413 for a request with a body of more than ``max_body`` bytes."""
     refusal = HTTPException(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request has at most {max_body} bytes.\n"
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request has at most {max_body} bytes."
     )
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,10 +108,13 @@ def limit_body(app: ASGIApp, max_body: int = MAX_BODY) -> ASGIApp:
             await app(scope, receive, send)
             return
         left = max_body
+        too_long = _said_length(scope) > max_body
         started = False
 
         async def receive_limited() -> Message:
             nonlocal left
+            if too_long:
+                raise refusal
             message = await receive()
             left -= len(message.get("body", b""))
             if left < 0:
@@ -124,8 +127,6 @@ def limit_body(app: ASGIApp, max_body: int = MAX_BODY) -> ASGIApp:
             await send(message)
 
         try:
-            if _said_length(scope) > max_body:
-                raise refusal
             await app(scope, receive_limited, note)
         except HTTPException as error:
             if error is not refusal or started:

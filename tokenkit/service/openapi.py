@@ -8,7 +8,7 @@ import msgspec
 
 from tokenkit import __version__
 from tokenkit.service.control_orders import Refusal
-from tokenkit.service.control_routes import Route
+from tokenkit.service.control_routes import JsonLines, Route
 
 _OF_ALL = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED)
 _OF_POST = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE,)
@@ -47,7 +47,9 @@ def openapi(routes: Sequence[Route], server: str) -> dict[str, Any]:
 
 
 def _responses(route: Route, gives: dict[str, Any], refusal: dict[str, Any]) -> dict[str, Any]:
-    said = {str(route.status.value): {"description": route.status.phrase, "content": _json(gives)}}
+    lines = {"application/jsonl": {"schema": {"type": "string"}}}
+    content = lines if route.gives is JsonLines else _json(gives)
+    said = {str(route.status.value): {"description": route.status.phrase, "content": content}}
     for status in (*_OF_ALL, *(_OF_POST if route.method == "POST" else ()), *route.refuses):
         said[str(status.value)] = {"description": status.phrase, "content": _json(refusal)}
     return said

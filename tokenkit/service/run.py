@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import uvloop
 from starlette.types import ASGIApp
 
+from tokenkit.service.aws_environment import OTHER_CREDENTIALS
 from tokenkit.service.http_server import serving
 from tokenkit.serving.child import Signals, run_command, until_told
 
@@ -20,7 +21,7 @@ def serve_app(
     command: Sequence[str] = (),
     environment: Mapping[str, str],
 ) -> int:
-    """Serve ``app`` on ``listener`` and call ``ready``; the exit status.
+    """Serve ``app`` on ``listener`` and call ``ready``, in a thread; the exit status.
 
     Until SIGINT, SIGTERM or SIGHUP, which is 0; or while ``command`` runs, with what
     ``environment`` adds to this process's, and then its own status. CommandError.
@@ -29,9 +30,14 @@ def serve_app(
     async def serve() -> int:
         signals = Signals(lambda number: None)
         async with serving(app, listener):
-            ready()
+            await asyncio.to_thread(ready)
             if command:
-                return await run_command(command, {**os.environ, **environment}, signals)
+                inherited = {
+                    name: value
+                    for name, value in os.environ.items()
+                    if name not in OTHER_CREDENTIALS
+                }
+                return await run_command(command, {**inherited, **environment}, signals)
             await until_told(signals)
             return 0
 

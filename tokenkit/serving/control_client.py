@@ -44,7 +44,14 @@ SERVICE = Controlled(
 
 
 class ControlError(TokenkitError):
-    """An API that cannot be reached, or that refuses an order; the message says why."""
+    """An API that cannot be reached, or that refuses an order; the message says why.
+
+    ``status`` is that of its answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def control_folder() -> Path:
@@ -82,7 +89,8 @@ def is_left_over(file: Path) -> bool:
     try:
         client.get("/keys")
     except ControlError as error:
-        return isinstance(error.__cause__, urllib.error.URLError)
+        # another API may have its port by now, which does not know its token
+        return error.status == 401 or isinstance(error.__cause__, urllib.error.URLError)
     return False
 
 
@@ -151,7 +159,7 @@ class ControlClient:
                 yield response
         except urllib.error.HTTPError as error:
             with error:
-                raise ControlError(_message(error)) from None
+                raise ControlError(_message(error), error.code) from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise ControlError(f"{self._url}: {reason}: is it still served?") from error

@@ -226,7 +226,8 @@ class CodeDevices(Desk):
         except InvalidAuthenticationCode as refusal:
             _count(request, row, refusal)
             raise
-        self._accept(request, row, state, prove)
+        clock = self._accept(request, row, state, prove)
+        request.detail["offset_s"] = round(clock.offset_s, 3)
 
     def _judge(self, request: Request, row: Row[Any], rule: _Rule) -> TotpState:
         """The state after a rule is applied to a device, which is not looked at if throttled."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tokenkit.verifier.access_keys import AccessKeys
 from tokenkit.verifier.accounts import Accounts
 from tokenkit.verifier.audit_log import AuditLog
+from tokenkit.verifier.audit_pages import AuditPages
 from tokenkit.verifier.code_devices import CodeDevices
 from tokenkit.verifier.console_sessions import ConsoleSessions
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
@@ -35,6 +36,7 @@ class Verifier(
     Permissions,
     Sessions,
     AuditLog,
+    AuditPages,
     ConsoleSessions,
 ):
     """Users, their MFA devices, and what they may sign in with.

@@ -226,7 +226,7 @@ def time_ticks(from_s: float, until_s: float) -> list[tuple[float, str]]:
     step_s = next((each for each in steps_s if length_s / each <= _MOST_TICKS), None)
     if step_s is not None:
         times = _multiples(step_s, from_s, until_s)
-        return [(at_s, _label(_utc(at_s), step_s, length_s)) for at_s in times]
+        return [(at_s, _label(utc(at_s), step_s, length_s)) for at_s in times]
     months = next(
         (m for m in (1, 2, 3, 6) if length_s / (30.4 * 86_400 * m) <= _MOST_TICKS),
         12 * math.ceil(length_s / (365.2 * 86_400 * _MOST_TICKS)),
@@ -244,7 +244,7 @@ def _label(at: datetime, step_s: float, length_s: float) -> str:
 
 
 def _month_ticks(from_s: float, until_s: float, months: int) -> Iterator[tuple[float, str]]:
-    number = _utc(from_s).year * 12 // months * months
+    number = utc(from_s).year * 12 // months * months
     while number < 9999 * 12:
         at = datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)
         if at.timestamp() > until_s:
@@ -298,13 +298,13 @@ def _length_text(seconds: float) -> str:
 
 
 def date_text(at_s: float) -> str:
-    return _utc(at_s).strftime("%Y-%m-%d %H:%M")
+    return utc(at_s).strftime("%Y-%m-%d %H:%M")
 
 
 def _signed(number: float) -> str:
     return f"{number:+g}".replace("-", "−") if number else "0"
 
 
-def _utc(at_s: float) -> datetime:
+def utc(at_s: float) -> datetime:
     """Also far from today, where ``fromtimestamp`` fails on some systems."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at_s)

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tokenkit.service import Service
 from tokenkit.verifier import Locked, NoSuchEntity, StoreError, Throttled, VerifierError
+from tokenkit.web.admin_pending import PendingImports
+from tokenkit.web.admin_routes import ADMIN_ROUTES
 from tokenkit.web.assign import ASSIGN_ROUTES
 from tokenkit.web.credentials import CREDENTIAL_ROUTES
 from tokenkit.web.pages import render
@@ -47,6 +49,7 @@ def console_app(
         Route("/", _home),
         *SIGN_IN_ROUTES,
         *CREDENTIAL_ROUTES,
+        *ADMIN_ROUTES,
         *ASSIGN_ROUTES,
         Mount("/static", StaticFiles(directory=Path(__file__).with_name("static"))),
     ]
@@ -56,6 +59,7 @@ def console_app(
         exception_handlers={HTTPException: _http_error, VerifierError: _refused},
     )
     app.state.service = service
+    app.state.pending_imports = PendingImports(service.clock.now)
     app.state.pending_apps = PendingApps(service.verifier, service.clock.now)
     app.state.new_cookie = lambda: base64.urlsafe_b64encode(random_bytes(24)).decode()
     return app

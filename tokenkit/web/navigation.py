@@ -2,4 +2,9 @@
 
 NAVIGATION: list[tuple[str, str, str | None]] = [
     ("security-credentials", "Security credentials", None),
+    ("virtual-tokens", "Virtual tokens", None),
+    ("admin/users", "Users", "iam:ListUsers"),
+    ("admin/devices", "Devices", "iam:ListUsers"),
+    ("admin/seeds", "Seed files", "tokenkit:ImportSeeds"),
+    ("admin/audit", "Audit log", "tokenkit:ReadAuditLog"),
 ]

@@ -8,6 +8,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from tokenkit.web.admin_text import FILTERS
 from tokenkit.web.navigation import NAVIGATION
 
 
@@ -26,7 +27,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["date"] = date
+    environment.filters |= {"date": date, **FILTERS}
     environment.globals |= {"counted": counted, "navigation": NAVIGATION}
     return environment
 

@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from dataclasses import replace
+from functools import cached_property, wraps
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,8 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from tokenkit.iam.authorisation import authorise
+from tokenkit.iam.principal import Principal, console_principal
 from tokenkit.service import Service
-from tokenkit.verifier import ROOT, Verifier
+from tokenkit.verifier import Verifier
 from tokenkit.verifier.console_sessions import ConsoleSession
 from tokenkit.web.pages import render
 
@@ -64,9 +67,21 @@ class Visit:
         value: str = self.request.path_params[name]
         return value
 
-    def may(self, action: str) -> bool:
+    def may(self, action: str, resource: str = "*") -> bool:
         """Whether the visitor may do what ``action`` (such as "iam:ListUsers") names."""
-        return self.stage == SIGNED_IN and self.user == ROOT
+        if self.stage != SIGNED_IN:
+            return False
+        client = self.request.client
+        more = {} if client is None else {"aws:SourceIp": client.host}
+        return authorise(self.service, self._principal, action, resource, more).allowed
+
+    @cached_property
+    def _principal(self) -> Principal:
+        assert self.session is not None
+        state, user = self.session.state, self.verifier.user(self.user)
+        principal = console_principal(user, state["signed_in_s"], state.get("mfa_s"))
+        policies = tuple(self.verifier.user_policies(user.name).values())
+        return replace(principal, policies=policies)
 
     def url(self, path: str = "", **query: str) -> str:
         """The address of a page of the console."""
@@ -122,7 +137,8 @@ class Visit:
         """A new session under a new id; the one before is ended."""
         if self.session is not None:
             self.verifier.end_console_session(self.session.token)
-        self._have(self.verifier.begin_console_session(user, {"stage": stage, **state}))
+        state = {"stage": stage, "signed_in_s": self.service.clock.now(), **state}
+        self._have(self.verifier.begin_console_session(user, state))
 
     def end_session(self) -> None:
         if self.session is not None:

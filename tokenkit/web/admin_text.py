@@ -1,0 +1,32 @@
+"""Words for what templates of administrators' pages show."""
+
+from tokenkit.verifier import DeviceKind
+from tokenkit.web.admin_chart import error_text, utc
+
+_KINDS = {
+    DeviceKind.HARDWARE_TOKEN: "Hardware TOTP token",
+    DeviceKind.AUTHENTICATOR_APP: "Authenticator app",
+    DeviceKind.SECURITY_KEY: "Security key",
+}
+
+
+def kind_text(kind: DeviceKind) -> str:
+    return _KINDS[kind]
+
+
+def second_text(at_s: float) -> str:
+    """A time to the second, UTC."""
+    return f"{utc(at_s):%Y-%m-%d %H:%M:%S}"
+
+
+def plain_text(value: object) -> str:
+    """A value of the log's, as a person writes it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+FILTERS = {
+    "second": second_text,
+    "clock_error": error_text,
+    "kind": kind_text,
+    "plain": plain_text,
+}
