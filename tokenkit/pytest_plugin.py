@@ -153,12 +153,16 @@ def iam_endpoint(
     from tokenkit.errors import MissingExtraError
 
     try:
-        from tokenkit.service.endpoint import OTHER_CREDENTIALS, serving_endpoint
+        from tokenkit.service.endpoint import (
+            OTHER_CREDENTIALS,
+            own_default_session,
+            serving_endpoint,
+        )
     except ModuleNotFoundError as error:
         if (error.name or "tokenkit").startswith("tokenkit"):
             raise
         raise MissingExtraError("iam_endpoint", "serve") from error
-    with serving_endpoint(tokenkit_world, verifier) as endpoint:
+    with serving_endpoint(tokenkit_world, verifier) as endpoint, own_default_session():
         for name in OTHER_CREDENTIALS:
             monkeypatch.delenv(name, raising=False)
         for name, value in endpoint.environment.items():

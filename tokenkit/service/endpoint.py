@@ -1,5 +1,6 @@
 """A service in a thread of this process, for tests."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from tokenkit.service.service import Service
 from tokenkit.verifier import AccessKey, Verifier
 from tokenkit.virtual import World
 
-__all__ = ["OTHER_CREDENTIALS", "IamEndpoint", "serving_endpoint"]
+__all__ = ["OTHER_CREDENTIALS", "IamEndpoint", "own_default_session", "serving_endpoint"]
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,22 @@ def serving_endpoint(world: World, verifier: Verifier) -> Iterator[IamEndpoint]:
         url = f"http://localhost:{port_of(listener)}"
         with serving_in_thread(service_app(service, control_token), listener):
             yield IamEndpoint(url, key.id, key.secret, service, control_token)
+
+
+@contextmanager
+def own_default_session() -> Iterator[None]:
+    """Let boto3 make its default session anew meanwhile: it reads keys from the environment once.
+
+    boto3 is not imported for this; whoever does so meanwhile leaves no session behind.
+    """
+    before = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
+    _set_default_session(None)
+    try:
+        yield
+    finally:
+        _set_default_session(before)
+
+
+def _set_default_session(session: Any) -> None:
+    if (boto3 := sys.modules.get("boto3")) is not None:
+        boto3.DEFAULT_SESSION = session  # type: ignore[attr-defined]  # of a module by its name

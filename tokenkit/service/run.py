@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,7 +11,7 @@ from starlette.types import ASGIApp
 
 from tokenkit.service.aws_environment import OTHER_CREDENTIALS
 from tokenkit.service.http_server import serving
-from tokenkit.serving.child import Signals, run_command, until_told
+from tokenkit.serving.child import TO_END, Signals, run_command, until_told
 
 
 def serve_app(
@@ -28,9 +29,12 @@ def serve_app(
     """
 
     async def serve() -> int:
-        signals = Signals(lambda number: None)
+        early: list[signal.Signals] = []
+        signals = Signals(early.append)
         async with serving(app, listener):
             await asyncio.to_thread(ready)
+            if ended := [number for number in early if number in TO_END]:
+                return 128 + ended[0] if command else 0
             if command:
                 inherited = {
                     name: value

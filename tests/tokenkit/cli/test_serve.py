@@ -206,6 +206,8 @@ def test_what_cannot_be_served_is_one_line(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if "nonexistent" in options[1]:
+        monkeypatch.setenv("TOKENKIT_SEALING_KEY", "00" * 32)
     with pytest.raises(SystemExit) as ended:
         main(["serve", "--port", "0", *options, "--", "true"])
     assert ended.value.code == 2
