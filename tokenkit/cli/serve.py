@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,7 @@ def command(
     from tokenkit.serving.child import CommandError
     from tokenkit.serving.control_client import SERVICE, own_control_file
     from tokenkit.serving.control_file import ControlFile
+    from tokenkit.verifier.search import warm
     from tokenkit.virtual import OsEntropy
 
     log_to_terminal()
@@ -145,8 +147,9 @@ def command(
 
             def ready() -> None:
                 file.write(f"{origin}/control", token)
-                if not command:  # whose output is its own
+                if not command:  # whose output is its own, and which may be short
                     _announce(facts, as_json)
+                    threading.Thread(target=warm, name="warm", daemon=True).start()
 
             try:
                 status = serve_app(
