@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -30,7 +31,7 @@ from tokenkit.verifier import Verifier
 LISTS, TURNS = 800, 4
 LISTED_DEVICES = 2
 LIST_GOAL = 3.0
-USERS, DEVICES, CODES = 60, 8, (-1, 0, 1)  # each code of each device once
+USERS, DEVICES, SIGN_IN_TURNS = 60, 8, 3  # the present code of each device once
 SIGN_IN_GOAL = 500
 SEALING_KEY = bytes(32)
 MOTO = Path(sys.prefix) / "peer-moto"  # where `make bench` puts it
@@ -40,7 +41,7 @@ DURABLE = "-c listen_addresses="  # else as PostgreSQL is: it waits for the disk
 class Server(NamedTuple):
     address: tuple[str, int]
     key: Credentials  # root's
-    started_s: float
+    now_s: float  # by its clock
 
 
 class Phone(NamedTuple):
@@ -101,7 +102,7 @@ def _fill(moto: Server, user: dict[str, str]) -> None:
 
 
 def _sign_in_cost(url: str) -> float:
-    """The best turn of three, each with another code of each phone; the clock stands still."""
+    """The best turn of three, each with other phones; the clock stands still."""
     phones = _enrol(url, USERS, DEVICES)
     with _ours(url) as server:
         return min(
@@ -115,13 +116,13 @@ def _sign_in_cost(url: str) -> float:
                         "GetSessionToken",
                         {
                             "SerialNumber": phone.serial_number,
-                            "TokenCode": phone.totp.at(int(server.started_s), counter_offset=steps),
+                            "TokenCode": phone.totp.at(int(server.now_s)),
                         },
                     )
-                    for phone in phones
+                    for phone in phones[turn::SIGN_IN_TURNS]
                 ],
             )
-            for steps in CODES
+            for turn in range(SIGN_IN_TURNS)
         )
 
 
@@ -150,13 +151,15 @@ def _ours(url: str) -> Iterator[Server]:
     """``tokenkit serve`` in a process of its own, with what :func:`_enrol` put into ``url``."""
     command = [sys.executable, "-m", "tokenkit", "serve", "--db", url, "--port", "0", "--json"]
     key = {"TOKENKIT_SEALING_KEY": SEALING_KEY.hex()}
-    with _process([*command, "--clock", "simulated"], key) as process:
+    now_s = time.time() // 30 * 30 + 15  # nowhere near the end of a code
+    start = datetime.fromtimestamp(now_s, UTC).isoformat()
+    with _process([*command, "--clock", "simulated", "--start", start], key) as process:
         assert process.stdout is not None
         facts = json.loads(process.stdout.readline())
         told = facts["environment"]
         root = Credentials(told["AWS_ACCESS_KEY_ID"], told["AWS_SECRET_ACCESS_KEY"])
         port = int(facts["url"].rpartition(":")[2])
-        yield Server(("127.0.0.1", port), root, time.time())
+        yield Server(("127.0.0.1", port), root, now_s)
 
 
 @contextmanager
