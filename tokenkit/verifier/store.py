@@ -407,7 +407,8 @@ def _make_private(path: str, make: bool) -> None:
     try:
         if make:
             with suppress(FileExistsError):
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                where = os.path.realpath(path)  # a link may lead to none yet
+                os.close(os.open(where, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         if stat.S_ISDIR(os.stat(path).st_mode):
             raise StoreError(f"{path}: {os.strerror(errno.EISDIR)}")
         if not os.access(path, os.R_OK | os.W_OK):
