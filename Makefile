@@ -34,12 +34,16 @@ check: $(VENV)/.extra-dev ## formatting, lint, strict types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.extra-dev $(VENV)/peers ## side by side with peers, ratios in one run
+bench: $(VENV)/.extra-dev $(VENV)/peers $(VENV)/peer-moto ## side by side with peers, ratios in one run
 	PYTHONPATH=$(VENV)/peers $(BIN)/python -m benchmarks
 
 # Without its dependencies: its metadata still asks for python-fido2 1, it runs with 2.
 $(VENV)/peers: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --no-deps --target $@ soft-webauthn==0.1.4
+
+# Apart, with its dependencies: only its own server, a process, sees them.
+$(VENV)/peer-moto: $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --target $@ 'moto[server]==5.2.5'
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) demo-report .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,6 +16,8 @@ SECTIONS = (
     "pcsc",
     "chromium",
     "totp",
+    "resync",
+    "service",
     "scenario",
     "start_up",
     "uhid",

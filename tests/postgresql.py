@@ -59,7 +59,7 @@ class Postgresql:
 
 
 @contextmanager
-def running() -> Iterator[Postgresql]:
+def running(options: str = OPTIONS) -> Iterator[Postgresql]:
     """Start a cluster; it is gone afterwards."""
     bin_folder = _binaries()
     assert bin_folder is not None
@@ -88,7 +88,7 @@ def running() -> Iterator[Postgresql]:
             f"{folder}/log",
             "-w",
             "-o",
-            f"-k {folder} {OPTIONS}",
+            f"-k {folder} {options}",
             "start",
         )
         try:

@@ -28,6 +28,7 @@ OUTSIDE = {
 }
 OUTSIDE_MODULES = {"random", "secrets"}
 HEAVY = ["sqlalchemy", "numpy", "matplotlib", "fido2", "rich", "msgspec", "firmware_sim"]
+HEAVY += ["starlette", "uvicorn", "botocore"]
 
 
 def sources(package: str) -> list[Path]:
@@ -136,8 +137,19 @@ def test_the_check_itself(source: str, uses: list[str]) -> None:
         "import tokenkit.pytest_plugin",
         "from tokenkit.cli import main\ntry: main(['--version'])\nexcept SystemExit: pass",
         "from tokenkit.cli import main\ntry: main(['keys', '--help'])\nexcept SystemExit: pass",
+        "from tokenkit.cli import main\ntry: main(['serve', '--help'])\nexcept SystemExit: pass",
+        "from tokenkit.cli import main\ntry: main(['ctl', '--help'])\nexcept SystemExit: pass",
+        "from tokenkit.cli import main\ntry: main(['db', '--help'])\nexcept SystemExit: pass",
     ],
-    ids=["import", "pytest plugin", "--version", "keys --help"],
+    ids=[
+        "import",
+        "pytest plugin",
+        "--version",
+        "keys --help",
+        "serve --help",
+        "ctl --help",
+        "db --help",
+    ],
 )
 def test_start_up_is_lean(program: str) -> None:
     """Rule 11, in an interpreter of its own."""

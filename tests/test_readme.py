@@ -57,17 +57,22 @@ def test_the_first_example(
 
 
 def test_the_example_for_python_fido2(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(blocks(README, "python")[2], "README", "exec"), {})
+    exec(compile(blocks(README, "python")[3], "README", "exec"), {})
     assert "FIDO_2_0" in capsys.readouterr().out
 
 
 def test_the_example_of_models_and_fingers(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(blocks(README, "python")[3], "README", "exec"), {})
+    exec(compile(blocks(README, "python")[4], "README", "exec"), {})
     assert capsys.readouterr().out == "OPERATION_DENIED\n"
 
 
-def test_the_example_for_pytest(pytester: pytest.Pytester) -> None:
+def test_the_example_for_iam(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(blocks(README, "python")[1])
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_the_example_for_pytest(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(blocks(README, "python")[2])
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
 
 

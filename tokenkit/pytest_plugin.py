@@ -10,6 +10,8 @@ totp_seed_file      path of its seed file: ``verifier.import_seeds(totp_seed_fil
 virtual_key         ``OpenKey``, plugged in: ``.device`` is python-fido2's, ``.security_key`` the
                     virtual key behind it (its finger, its power), None for a physical key
 verifier            ``Verifier`` in memory, on the same clock
+iam_endpoint        ``IamEndpoint``: the verifier as AWS's IAM and STS, over HTTP; the environment
+                    names it to boto3 and the AWS CLI
 tokenkit_world      ``World``: for more tokens and keys
 =================== ===============================================================================
 
@@ -28,6 +30,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tokenkit.keys import OpenKey
+    from tokenkit.service.endpoint import IamEndpoint
     from tokenkit.verifier import Verifier
     from tokenkit.virtual import HardwareToken, SimulatedClock, World
 
@@ -140,6 +143,31 @@ def verifier(tokenkit_world: "World") -> "Iterator[Verifier]":
         sealing_key=random_bytes(32),
     ) as verifier:
         yield verifier
+
+
+@pytest.fixture
+def iam_endpoint(
+    tokenkit_world: "World", verifier: "Verifier", monkeypatch: pytest.MonkeyPatch
+) -> "Iterator[IamEndpoint]":
+    """``verifier`` as a service in this process, with root's access key in the environment."""
+    from tokenkit.errors import MissingExtraError
+
+    try:
+        from tokenkit.service.endpoint import (
+            OTHER_CREDENTIALS,
+            own_default_session,
+            serving_endpoint,
+        )
+    except ModuleNotFoundError as error:
+        if (error.name or "tokenkit").startswith("tokenkit"):
+            raise
+        raise MissingExtraError("iam_endpoint", "serve") from error
+    with serving_endpoint(tokenkit_world, verifier) as endpoint, own_default_session():
+        for name in OTHER_CREDENTIALS:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in endpoint.environment.items():
+            monkeypatch.setenv(name, value)
+        yield endpoint
 
 
 _confirmed = pytest.StashKey[bool]()

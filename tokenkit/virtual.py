@@ -49,7 +49,14 @@ from firmware_sim.state_file import (
 )
 from firmware_sim.world.clock import START_S, AdvancedClock, Clock, SimulatedClock, SystemClock
 from firmware_sim.world.entropy import Entropy, OsEntropy, SeededEntropy
-from firmware_sim.world.environment import Constant, DailyCycle, Environment, Schedule, place
+from firmware_sim.world.environment import (
+    PLACES,
+    Constant,
+    DailyCycle,
+    Environment,
+    Schedule,
+    place,
+)
 from firmware_sim.world.finger import (
     Finger,
     Placement,
@@ -69,6 +76,7 @@ if TYPE_CHECKING:  # asyncio is for those who serve
     from firmware_sim.port.wire import Plug, Port, Tap
 
 __all__ = [
+    "PLACES",
     "PORTS",
     "REPORT_DESCRIPTOR",
     "START_S",

@@ -1,6 +1,6 @@
-"""The face of a token, drawn as SVG: case, display, bars, button and the serial number."""
+"""The face and back of a token, drawn as SVG: case, display, bars, button, serial number."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
 BARS = 6
@@ -31,27 +31,21 @@ _INK = "#1c2a22"
 
 def face_svg(digits: str, bars: int, low_battery: bool, lit: bool, serial_number: str) -> str:
     """An SVG document; a space in ``digits`` is a place with no segment on."""
-    lcd_width = len(digits) * _PITCH - (_PITCH - _WIDTH) + 2 * _PADDING
+    lcd_width, width = _widths(len(digits))
     button_x = _LCD_LEFT + lcd_width + _BUTTON_SPACE / 2
-    width = _LCD_LEFT + lcd_width + _BUTTON_SPACE + 8
-    height = _CASE_TOP + _CASE_HEIGHT + 8
     shown = f"shows {digits}" if lit else "is dark"
     # A sleeping display is the bare grey of its reflector. Two pictures in one HTML page share
     # their ids, so the name says which colours it stands for.
     glass = ("lit", "#c9d6b8", "#b7c6a4") if lit else ("dark", "#aeb5a6", "#a1a899")
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}"'
-        f' width="{width:g}" height="{height:g}" role="img">',
+        _open(width),
         f"<title>{escape(f'Token {serial_number}'.strip())} {shown}</title>",
         "<defs>",
         _gradient("case", "#4a5a72", "#2c3848"),
         _gradient(*glass),
         _gradient("button", "#f08a4b", "#c95f24"),
         "</defs>",
-        # the case, with a hole for the key ring
-        f'<rect x="8" y="{_CASE_TOP:g}" width="{width - 16:g}" height="{_CASE_HEIGHT:g}" rx="56"'
-        ' fill="url(#token-case)" stroke="#1d2631" stroke-width="2"/>',
-        '<circle cx="46" cy="101" r="15" fill="#fff" stroke="#1d2631" stroke-width="3"/>',
+        *_case("case", width, 46),
         # the display
         f'<rect x="{_LCD_LEFT:g}" y="{_LCD_TOP:g}" width="{lcd_width:g}" height="{_LCD_HEIGHT:g}"'
         f' rx="10" fill="url(#token-{glass[0]})" stroke="#161d26" stroke-width="5"/>',
@@ -61,10 +55,54 @@ def face_svg(digits: str, bars: int, low_battery: bool, lit: bool, serial_number
         # the button
         f'<circle cx="{button_x:g}" cy="101" r="36" fill="#222c39"/>',
         f'<circle cx="{button_x:g}" cy="101" r="30" fill="url(#token-button)"/>',
-        _serial_number(serial_number, width),
+        _serial_number(serial_number, width, 204, "#e8edf3"),
         "</svg>",
     ]
     return "\n".join(part for part in parts if part) + "\n"
+
+
+def back_svg(serial_number: str, lines: Sequence[str], places: int = 6) -> str:
+    """The back of a token with so many digits: a label with the serial number and ``lines``."""
+    width = _widths(places)[1]
+    parts = [
+        _open(width),
+        f"<title>{escape(f'Back of token {serial_number}')}</title>",
+        f"<defs>{_gradient('back', '#3d4b5f', '#26303d')}</defs>",
+        *_case("back", width, width - 46),
+        f'<rect x="56" y="34" width="{width - 156:g}" height="174" rx="10" fill="#eef1f4"/>',
+        f'<text x="76" y="66" fill="#3c4650" font-size="17" {_SANS}>Serial number</text>',
+        _serial_number(serial_number, width - 44, 98, "#11161c", room=width - 196),
+        *(
+            f'<text x="76" y="{134 + 25 * number}" fill="#3c4650" font-size="17" {_SANS}>'
+            f"{escape(line)}</text>"
+            for number, line in enumerate(lines)
+        ),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _widths(places: int) -> tuple[float, float]:
+    """Of the display for so many digits, and of the picture."""
+    lcd_width = places * _PITCH - (_PITCH - _WIDTH) + 2 * _PADDING
+    return lcd_width, _LCD_LEFT + lcd_width + _BUTTON_SPACE + 8
+
+
+def _open(width: float) -> str:
+    height = _CASE_TOP + _CASE_HEIGHT + 8
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}"'
+        f' width="{width:g}" height="{height:g}" role="img">'
+    )
+
+
+def _case(gradient: str, width: float, hole_x: float) -> Iterator[str]:
+    """The case, with a hole for the key ring."""
+    yield (
+        f'<rect x="8" y="{_CASE_TOP:g}" width="{width - 16:g}" height="{_CASE_HEIGHT:g}" rx="56"'
+        f' fill="url(#token-{gradient})" stroke="#1d2631" stroke-width="2"/>'
+    )
+    yield f'<circle cx="{hole_x:g}" cy="101" r="15" fill="#fff" stroke="#1d2631" stroke-width="3"/>'
 
 
 def _gradient(name: str, top: str, bottom: str) -> str:
@@ -141,14 +179,18 @@ def _battery_sign(on: bool, lcd_width: float) -> str:
     )
 
 
-def _serial_number(serial_number: str, width: float) -> str:
+_SANS = "font-family=\"system-ui, 'DejaVu Sans', sans-serif\""
+_MONOSPACED = "font-family=\"ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace\""
+
+
+def _serial_number(
+    serial_number: str, width: float, y: float, ink: str, room: float | None = None
+) -> str:
     if not serial_number:
         return ""
     # 0.62 em is the width of a monospaced character
-    room = width - 140
-    size = min(22.0, room / (0.62 * len(serial_number)))
+    size = min(22.0, (width - 140 if room is None else room) / (0.62 * len(serial_number)))
     return (
-        f'<text x="{width / 2:g}" y="204" text-anchor="middle" fill="#e8edf3"'
-        f" font-family=\"ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace\""
-        f' font-size="{size:.2f}">{escape(serial_number)}</text>'
+        f'<text x="{width / 2:g}" y="{y:g}" text-anchor="middle" fill="{ink}"'
+        f' {_MONOSPACED} font-size="{size:.2f}">{escape(serial_number)}</text>'
     )

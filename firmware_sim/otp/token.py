@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from firmware_sim.otp.battery import Battery
 from firmware_sim.otp.display import Display
-from firmware_sim.otp.face import BARS
+from firmware_sim.otp.face import BARS, back_svg
 from firmware_sim.otp.hotp import check_code_format, hotp
 from firmware_sim.world.clock import Clock
 from firmware_sim.world.environment import Schedule
@@ -161,6 +161,15 @@ class HardwareToken:
             bars = max(1, BARS - int(token_s % spec.period_s * BARS / spec.period_s))
         code = hotp(spec.seed, counter, spec.digits, spec.algorithm)
         return Display(True, code, bars, self.low_battery, spec.digits)
+
+    def back_svg(self) -> str:
+        """The token from behind as an SVG document, with its label: the serial number, its kind."""
+        spec = self.spec
+        kind = f"{spec.kind} {spec.algorithm}, {spec.digits} digits"
+        if spec.kind is TokenKind.TOTP:
+            kind += f", {spec.period_s} s"
+        made = f"Made {_iso(spec.made_s)[:10]}"
+        return back_svg(self.serial_number, (kind, made, "Simulated token"), spec.digits)
 
     def code(self) -> str:
         """Press the button and read the digits; EmptyBatteryError if none appear."""

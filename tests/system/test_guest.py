@@ -72,6 +72,9 @@ def test_real_programs(port: str, finger: str) -> None:
     by_finger = found["chromium by finger"]
     assert by_finger.get("assertion", {}).get("user_verified") is True, by_finger
     if port == "uhid":
+        console = found["console"]
+        assert "Last used\nnever" in console["assigned"]
+        assert "Last used\nnever" not in console["signed_in"]
         udev = found["udev"]
         assert (udev["uhid"], udev["member"], udev["stranger"]) == (
             "root:tokenkit 660",

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,15 @@ def tokenkit(*args: str) -> str:
     )
     assert done.stdout, done.stderr
     return done.stdout
+
+
+def test_the_console_takes_a_key() -> None:
+    if find_spec("playwright") is None:
+        pytest.skip("playwright is not installed: pip install playwright")
+    visit = (sys.executable, str(SITE.with_name("console_visit.py")))
+    said = json.loads(tokenkit("preload", "--key", "yubikey-5.7", "--", *visit))
+    assert "Last used\nnever" in said["assigned"]
+    assert "Last used\nnever" not in said["signed_in"]
 
 
 def visit(key: str, *options: str) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """The plugin as a project that has tokenkit installed meets it."""
 
+from pathlib import Path
+
 import pytest
 
 # Imported out here, so that the inner runs, which forget what they imported, find them loaded.
 import tokenkit.keys
+import tokenkit.service.endpoint
 import tokenkit.verifier
 import tokenkit.virtual  # noqa: F401
 
@@ -237,3 +240,41 @@ def test_the_options_are_documented(pytester: pytest.Pytester) -> None:
     fixtures = run(pytester, "--fixtures")
     for name in ("simulated_clock", "totp_token", "virtual_key", "verifier"):
         fixtures.stdout.fnmatch_lines([f"{name} -- *"])
+
+
+def test_iam_endpoint_is_the_verifier_over_http(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import os
+        import boto3
+
+        def test_served(iam_endpoint, verifier, simulated_clock, monkeypatch):
+            assert "AWS_SESSION_TOKEN" not in os.environ
+            iam = boto3.client("iam")  # which the environment tells where, and with which key
+            iam.create_user(UserName="ann")
+            assert verifier.user("ann").created_s == simulated_clock.now()
+            assert iam_endpoint.verifier is verifier
+            assert iam_endpoint.client("sts").get_caller_identity()["Arn"].endswith(":root")
+            assert iam_endpoint.secret_key not in repr(iam_endpoint)
+            ann = iam.create_access_key(UserName="ann")["AccessKey"]
+            sts = iam_endpoint.client(
+                "sts",
+                aws_access_key_id=ann["AccessKeyId"],
+                aws_secret_access_key=ann["SecretAccessKey"],
+            )
+            assert sts.get_caller_identity()["Arn"].endswith(":user/ann")
+
+        def test_gone():
+            assert "AWS_ENDPOINT_URL_IAM" not in os.environ
+        """
+    )
+    run(pytester).assert_outcomes(passed=2)
+
+
+def test_the_example_of_the_docs(pytester: pytest.Pytester) -> None:
+    page = (Path(__file__).parents[2] / "docs/service.md").read_text("utf-8")
+    _, _, rest = page.partition("## In pytest\n\n```python\n")
+    example, _, _ = rest.partition("```")
+    imports = "import boto3\nimport pytest\nfrom botocore.exceptions import ClientError\n\n"
+    pytester.makepyfile(imports + example)
+    run(pytester).assert_outcomes(passed=1)

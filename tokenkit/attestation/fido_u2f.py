@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from fido2 import cbor
 from fido2.attestation.base import Attestation, AttestationResult, AttestationType, InvalidData
 from fido2.webauthn import AuthenticatorData
 
@@ -36,12 +37,15 @@ class FidoU2fAttestation(Attestation):
         key = certificate.public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
             raise InvalidData("the key of its certificate is not on P-256")
-        x, y = credential.public_key[-2], credential.public_key[-3]
+        x, y = credential.public_key.get(-2, b""), credential.public_key.get(-3, b"")
         demand(
-            credential.public_key.get(3) == -7
-            and all(isinstance(each, bytes) and len(each) == 32 for each in (x, y)),
+            all(isinstance(each, bytes) and len(each) == 32 for each in (x, y)),
             "the credential is no ES256 key",
         )
+        # the point alone is signed, so the rest has to be what it must be, byte for byte
+        cose = cbor.encode({1: 2, 3: -7, -1: 1, -2: x, -3: y})
+        sent = auth_data[55 + len(credential.credential_id) :]
+        demand(sent.startswith(cose), "the credential is no ES256 key")
         point = b"\x04" + x + y
         signed = b"\0" + auth_data.rp_id_hash + client_data_hash + credential.credential_id + point
         key.verify(statement["sig"], signed, ec.ECDSA(SHA256()))

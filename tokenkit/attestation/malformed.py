@@ -4,6 +4,7 @@ import struct
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 
 # beside ValueError, errors of struct, of assertions, of recursion and of X.509
 MALFORMED = (
@@ -17,6 +18,7 @@ MALFORMED = (
     InvalidSignature,
     UnsupportedAlgorithm,
     struct.error,
+    CryptographyDeprecationWarning,  # of bad encodings, where warnings are errors
     x509.DuplicateExtension,
     x509.ExtensionNotFound,
     x509.InvalidVersion,

@@ -54,7 +54,7 @@ class Metadata(MdsAttestationVerifier):
 
     def __init__(self, blob: MetadataBlobPayload, now: Callable[[], float] = time.time) -> None:
         super().__init__(blob, entry_filter=None, attestation_filter=None)
-        self._entries = {identify(entry): entry for entry in blob.entries}
+        self._entries = {identify(entry): entry for entry in blob.entries if identify(entry)}
         self._now = now
 
     @classmethod
@@ -132,7 +132,10 @@ class Metadata(MdsAttestationVerifier):
 
 
 def identify(entry: MetadataBlobPayloadEntry) -> str:
-    """What an entry is found by: its AAGUID as a UUID, or an identifier of a key as hexadecimal."""
+    """What an entry is found by: its AAGUID as a UUID, or an identifier of a key as hexadecimal.
+
+    Empty for a UAF authenticator's, which has neither.
+    """
     if entry.aaguid:
         return str(entry.aaguid)
     return (entry.attestation_certificate_key_identifiers or [b""])[0].hex()
@@ -163,6 +166,9 @@ def _raise_to(found: dict[str, str], name: str, level: str) -> None:
 
 
 def _in_effect(reports: Iterable[StatusReport], today: date) -> list[StatusReport]:
-    """The reports whose date has come, in the order of their dates; those without one first."""
-    begun = [each for each in reports if (each.effective_date or date.min) <= today]
-    return sorted(begun, key=lambda each: each.effective_date or date.min)
+    """The reports whose date has come, in the order of their dates.
+
+    One without a date is in effect while it is there, and therefore the latest.
+    """
+    begun = [each for each in reports if (each.effective_date or today) <= today]
+    return sorted(begun, key=lambda each: each.effective_date or today)

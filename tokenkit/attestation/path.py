@@ -2,8 +2,9 @@
 
 Own code, since ``cryptography.x509.verification`` holds certificates to the rules of web servers,
 which authenticators' do not keep, and since an attestation certificate may be its own anchor
-(FIDO Metadata Statement, attestationRootCertificates). Policies and name constraints are not
-followed: certificates that insist on them are refused. Nothing is asked of revocation lists.
+(FIDO Metadata Statement, attestationRootCertificates). Any certificate policy will do; name
+constraints are not followed, so CAs that insist on them are refused. Nothing is asked of
+revocation lists.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from fido2.attestation.base import UntrustedAttestation
 
 _UNDERSTOOD = (
     ExtensionOID.BASIC_CONSTRAINTS,
+    ExtensionOID.CERTIFICATE_POLICIES,
     ExtensionOID.EXTENDED_KEY_USAGE,
     ExtensionOID.KEY_USAGE,
 )

@@ -32,8 +32,8 @@ def check_signature(
 ) -> None:
     """InvalidSignature (of cryptography), or another error where key and algorithm do not fit.
 
-    RSA is not left to python-fido2, which knows PKCS #1 v1.5 with SHA-256 and SHA-1 only, and
-    takes PSS for salts of the greatest length, where RFC 8230 section 2 has the hash's.
+    RSA is not left to python-fido2, which has none with SHA-384 and SHA-512, and where a salt of
+    PSS may be of any length, not the hash's as RFC 8230 section 2 has it.
     """
     key = certificate.public_key()
     if algorithm in _PSS or algorithm in _PKCS1:

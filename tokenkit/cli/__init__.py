@@ -12,11 +12,15 @@ from tokenkit.errors import TokenkitError
 
 # name: (module, one line for --help, so that help needs no import)
 COMMANDS = {
+    "audit": ("tokenkit.cli.audit", "Read, export and verify the verifier's log."),
+    "db": ("tokenkit.cli.db", "Back up, restore and migrate the verifier's database."),
+    "ctl": ("tokenkit.cli.ctl", "Move a service's clock, handle its virtual tokens."),
     "doctor": ("tokenkit.cli.doctor", "Check what this computer lacks, and say the mend."),
     "keys": ("tokenkit.cli.keys", "Find, inspect and test security keys, real or virtual."),
     "otp": ("tokenkit.cli.otp", "Make and read hardware TOTP/HOTP tokens."),
     "preload": ("tokenkit.cli.preload", "Run a command that sees virtual keys at /dev/hidraw*."),
     "run": ("tokenkit.cli.run", "Run scenarios against devices and the verifier."),
+    "serve": ("tokenkit.cli.serve", "Serve the verifier: AWS's IAM and STS, and a console."),
     "trace": ("tokenkit.cli.trace", "Read, compare and replay recorded sessions with keys."),
     "vm": ("tokenkit.cli.vm", "Run programs in a throw-away guest that has a real /dev/uhid."),
     "completion": ("tokenkit.cli.completion", "Print shell completion for bash, zsh or fish."),

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -53,11 +54,10 @@ sealing_key_option = click.option(
     help=f"The key under which seeds are stored: {_FORM}. Else ${ENVIRONMENT}, in hexadecimal.",
 )
 
-# gives the command ``url: str``
-database_option = click.option(
-    "--db",
-    "url",
-    required=True,
-    metavar="URL",
-    help="The verifier's database: sqlite:///FILE or postgresql+psycopg://HOST/NAME.",
-)
+_DATABASE: dict[str, Any] = {
+    "metavar": "URL",
+    "help": "The verifier's database: sqlite:///FILE or postgresql+psycopg://HOST/NAME.",
+}
+# give the command ``url``
+database_option = click.option("--db", "url", required=True, **_DATABASE)
+optional_database_option = click.option("--db", "url", **_DATABASE)

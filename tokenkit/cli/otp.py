@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokenkit.cli.output import console, echo, print_json, table
-from tokenkit.cli.types import Directory
+from tokenkit.cli.types import Directory, moment
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
@@ -54,26 +54,6 @@ def _hex(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes
     except ValueError:
         # not repeated: it is a key
         raise click.BadParameter("not hexadecimal: give 32, 48 or 64 digits 0-9 a-f") from None
-
-
-def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """ISO 8601 with a zone, as seconds since the Unix epoch."""
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(
-            f"{value!r} is no ISO 8601 time such as 2026-11-24T12:00:00Z"
-        ) from None
-    if moment.tzinfo is None:
-        raise click.BadParameter(
-            f"{value!r} has no time zone: add Z for UTC, or an offset such as +01:00"
-        )
-    try:
-        return moment.astimezone(UTC).timestamp()
-    except OverflowError:
-        raise click.BadParameter(f"{value!r} is not between the years 1 and 9999 in UTC") from None
 
 
 def _text(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -206,7 +186,7 @@ def _row(spec: "TokenSpec", show_seed: bool) -> dict[str, Any]:
 @click.option(
     "--at",
     "at_s",
-    callback=_moment,
+    callback=moment,
     metavar="TIME",
     help="True time, ISO 8601 with zone; now if not set.",
 )

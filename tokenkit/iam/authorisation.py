@@ -4,7 +4,7 @@ IAM user guide, "Policy evaluation logic". Root may everything. Else an explicit
 allow, and what nobody allows is denied; a session policy only takes away.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -24,6 +24,7 @@ from tokenkit.verifier import Role
 # STS lets everybody: "you cannot use policies to control authentication operations"; and whether a
 # role may be assumed is said by its trust policy as well, see may_assume
 _NOT_ASKED = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken", "sts:AssumeRole"})
+_DENY_ALL = '{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}'
 _TAGS = "aws:principaltag/"
 
 
@@ -88,14 +89,18 @@ def may_assume(
 ) -> bool:
     """Whether ``principal`` may assume ``role``, with a code accepted at ``mfa_s``, if any.
 
-    A trust policy that names the caller is enough. One that names the account leaves it to the
-    caller's own policies. Root assumes no roles. ``more`` is as for :func:`authorise`.
+    A trust policy that names the caller is enough; one that names the role that the caller has is,
+    as far as a session policy allows. One that names the account leaves it to the caller's own
+    policies. Root assumes no roles. ``more`` is as for :func:`authorise`.
     """
     if principal.is_root:
         return False
     if mfa_s is not None:
         principal = replace(principal, is_temporary=True, mfa_s=mfa_s)
-    trust = parse_trust_policy(role.trust_policy)
+    try:
+        trust = parse_trust_policy(role.trust_policy)
+    except AwsError:  # nobody checked it when it was stored
+        return False
     policies = _policies(service, principal)
     session = _session_policies(principal)
     asked = [trust, *policies, *session]
@@ -105,8 +110,10 @@ def may_assume(
         return False
     if verdict(policies, request) == "deny" or verdict(session, request) == "deny":
         return False
-    if verdict([trust], replace(request, principals=principal.names)) == "allow":
+    if trust.allows(replace(request, principals=frozenset({principal.arn}))):
         return True
+    if trust.allows(replace(request, principals=principal.names)):
+        return not session or verdict(session, request) == "allow"
     return _decide(request, policies, session).allowed
 
 
@@ -151,11 +158,19 @@ def _policies(service: Service, principal: Principal) -> list[Policy]:
         documents = tuple(service.verifier.user_policies(principal.user).values())
     if not documents and principal.role is None:
         return [_self_service()]
-    return [parse_policy(document) for document in documents]
+    return _parsed(documents)
 
 
 def _session_policies(principal: Principal) -> list[Policy]:
-    return [] if principal.session_policy is None else [parse_policy(principal.session_policy)]
+    return [] if principal.session_policy is None else _parsed([principal.session_policy])
+
+
+def _parsed(documents: Iterable[str]) -> list[Policy]:
+    """Documents that were stored; one that is none, since nobody checked it, denies everything."""
+    try:
+        return [parse_policy(document) for document in documents]
+    except AwsError:
+        return [parse_policy(_DENY_ALL)]
 
 
 @cache

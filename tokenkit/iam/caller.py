@@ -47,10 +47,16 @@ def _of_session(service: Service, request: HttpRequest, signature: Signature) ->
 
 
 def _principal(verifier: Verifier, session: Session) -> Principal:
+    """NoSuchEntity if the user or role is gone, also where one of that name was made since."""
     if session.user is not None:
-        return user_principal(verifier.user(session.user), session)
-    assert session.role is not None
-    return role_principal(verifier.role(session.role), session)
+        user = verifier.user(session.user)
+        if user.created_s <= session.issued_s:
+            return user_principal(user, session)
+    elif session.role is not None:
+        role = verifier.role(session.role)
+        if role.created_s <= session.issued_s:
+            return role_principal(role, session)
+    raise NoSuchEntity("It is not the one whose session it is.")
 
 
 def _invalid() -> AwsError:

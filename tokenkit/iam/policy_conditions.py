@@ -52,7 +52,7 @@ class Condition:
 def parse_operator(name: str) -> tuple[str, str, bool]:
     """Operator, quantifier, whether with IfExists. ValueError for none that there is."""
     quantifier, colon, operator = name.rpartition(":")
-    if (colon and quantifier not in ("ForAnyValue", "ForAllValues")) or operator == "IfExists":
+    if colon and quantifier not in ("ForAnyValue", "ForAllValues"):
         raise ValueError(f"condition operator {name}")
     if_exists = operator.endswith("IfExists")
     operator = operator.removesuffix("IfExists")

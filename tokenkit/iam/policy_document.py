@@ -96,6 +96,10 @@ class Policy:
     statements: tuple[Statement, ...]
     keys: frozenset[str]
 
+    def allows(self, request: Request) -> bool:
+        """Whether a statement does, whatever others deny."""
+        return any(each.allows and each.applies(request) for each in self.statements)
+
 
 def verdict(policies: Iterable[Policy], request: Request) -> Verdict:
     """An explicit deny wins over all that allow; "nothing" if no statement applies."""
@@ -109,7 +113,7 @@ def verdict(policies: Iterable[Policy], request: Request) -> Verdict:
     return found
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def parse_policy(text: str) -> Policy:
     """An identity-based or session policy. AwsError MalformedPolicyDocument."""
     statements, variables = _read(text, _RESOURCES)
@@ -121,7 +125,7 @@ def parse_policy(text: str) -> Policy:
     return _policy(statements, variables)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def parse_trust_policy(text: str) -> Policy:
     """The policy that says who may assume a role. AwsError MalformedPolicyDocument."""
     statements, variables = _read(text, _PRINCIPALS | _RESOURCES)

@@ -19,6 +19,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW_S = 300.0  # to either side: what STS and IAM allow
 _MAX_PRESIGNED_S = 604_800
 _SCOPE = re.compile(r"([\w]{16,128})/([0-9]{8})/([\w-]{1,64})/([\w-]{1,64})/aws4_request", re.ASCII)
+_PARTS = {"Credential", "SignedHeaders", "Signature"}
 _MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
 
 
@@ -71,11 +72,13 @@ def _from_header(header: str, request: HttpRequest) -> Signature:
             f"Unsupported AWS 'algorithm': sign requests by {ALGORITHM}.",
         )
     parts = dict(each.strip().partition("=")[::2] for each in rest.split(","))
-    for name in ("Credential", "Signature", "SignedHeaders"):
+    for name in sorted(_PARTS):
         if not parts.get(name):
             raise AwsError(
                 "IncompleteSignature", f"Authorization header requires '{name}' parameter."
             )
+    if parts.keys() != _PARTS:
+        raise AwsError("IncompleteSignature", "Authorization header has another parameter.")
     moment = request.headers.get("x-amz-date", "")
     return _signature(
         parts["Credential"],

@@ -47,7 +47,7 @@ def unknown_key(data: dict[str, Any]) -> tuple[Path, str] | None:
             known.append(struct.__struct_config__.tag_field)
         for key in table:
             if key not in known:
-                return (*path, key), f"unknown key {key!r}; {_hint(key, known)}"
+                return (*path, key), f"unknown key {key!r}; {hint(key, known)}"
     return None
 
 
@@ -65,12 +65,7 @@ def _tables(data: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any], type[m
 
 def explain(message: str, data: dict[str, Any]) -> tuple[Path, str]:
     """Where in ``data`` msgspec's ``message`` is about, and what to tell the user."""
-    said, at, where = message.rpartition(" - at `$")  # a value before it may hold the same text
-    message = said if at else message
-    path: Path = tuple(
-        int(index) if index else key
-        for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", where if at else "")
-    )
+    message, path = located(message)
     value = _value_at(data, path)
     key = str(path[-1]) if path else ""
     if match := _MISSING.fullmatch(message):
@@ -79,23 +74,43 @@ def explain(message: str, data: dict[str, Any]) -> tuple[Path, str]:
     if path[:1] == ("step",) and len(path) <= 2:
         return path, HOW_STEPS
     if key == "do" and message.startswith("Invalid value"):
-        return path, f"no step {value!r}; {_hint(value, list(STEPS))}"
+        return path, f"no step {value!r}; {hint(value, list(STEPS))}"
+    choices = _choices(data, path) if message.startswith("Invalid enum value") else []
+    return path, wrong_value(message, path, value, choices)
+
+
+def located(message: str) -> tuple[str, Path]:
+    """msgspec's ``message`` without the place at its end, and the place."""
+    said, at, where = message.rpartition(" - at `$")  # a value before it may hold the same text
+    path: Path = tuple(
+        int(index) if index else key
+        for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", where if at else "")
+    )
+    return (said if at else message), path
+
+
+def wrong_value(message: str, path: Path, value: Any, choices: list[Any]) -> str:
+    """What to tell the user of the ``value`` at ``path``, of which msgspec says ``message``.
+
+    ``choices`` are what a value may be that is one of several words.
+    """
+    key = str(path[-1]) if path else ""
     if message.startswith("Invalid enum value"):
-        return path, f"{key!r} cannot be {value!r}; {_hint(value, _choices(data, path))}"
+        return f"{key!r} cannot be {value!r}; {hint(value, choices)}"
     if message.startswith("Expected `datetime") and isinstance(value, date | str):
-        return path, f"{key!r} needs a time zone: write {_with_time(value)}Z for UTC"
+        return f"{key!r} needs a time zone: write {_with_time(value)}Z for UTC"
     name = f"{key!r}" if isinstance(path[-1], str) else f"each of {path[-2]!r}"
     if match := _WRONG_TYPE.match(message):
-        return path, f"{name} must be {_TYPES[match[1]]}, not {_TYPES[type(value).__name__]}"
+        return f"{name} must be {_TYPES[match[1]]}, not {_TYPES[type(value).__name__]}"
     if match := _OUT_OF_RANGE.fullmatch(message):
         kind, sign, limit = match.groups()
         bound = f"at {'most' if sign == '<' else 'least'} {limit}"
         if kind in _COUNTED:
-            return path, f"{name} must have {bound} {_COUNTED[kind]}{'' if limit == '1' else 's'}"
-        return path, f"{name} must be {bound}"
+            return f"{name} must have {bound} {_COUNTED[kind]}{'' if limit == '1' else 's'}"
+        return f"{name} must be {bound}"
     if message.startswith("Invalid RFC3339"):
-        return path, f"{key!r} must be a date and time like 2026-01-01T08:00:00Z, not {value!r}"
-    return path, f"{name}: {message}"
+        return f"{key!r} must be a date and time like 2026-01-01T08:00:00Z, not {value!r}"
+    return f"{name}: {message}"
 
 
 def _value_at(data: Any, path: Path) -> Any:
@@ -125,7 +140,8 @@ def _with_time(day: date | str) -> str:
     return day.isoformat() if isinstance(day, datetime) else f"{day}T00:00:00"
 
 
-def _hint(value: Any, choices: list[Any]) -> str:
+def hint(value: Any, choices: list[Any]) -> str:
+    """The choice that may be meant, or all."""
     close = difflib.get_close_matches(str(value), [str(choice) for choice in choices], 1)
     if close:
         return f"did you mean {close[0]!r}?"

@@ -44,7 +44,9 @@ class DeviceRecord:
     """One device; all from ``period_s`` on is about tokens and phones alone.
 
     ``window_steps`` are those to either side of the verifier's offset in which a code is accepted;
-    ``curve`` samples the clock error as (true time, seconds).
+    ``curve`` samples the clock error as (true time, seconds). ``reaches`` are (true time, lowest,
+    highest clock error accepted) where the window is where the clock is predicted to be; it is
+    straight between them, nearly.
     """
 
     name: str
@@ -56,6 +58,7 @@ class DeviceRecord:
     attempts: list[Attempted] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     curve: list[tuple[float, float]] = field(default_factory=list)
+    reaches: list[tuple[float, float, float]] = field(default_factory=list)
 
     def learned(self, at_s: float, offset_steps: int) -> None:
         """The verifier's offset as of ``at_s``."""

@@ -45,6 +45,7 @@ def run(
         record.end_s = stage.now()
         for device in stage.code_devices():
             device.draw_curve(record.end_s)
+            stage.measure_window(device)
     return record
 
 

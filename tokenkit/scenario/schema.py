@@ -7,7 +7,7 @@ import msgspec
 
 from tokenkit.scenario.durations import PositiveDuration
 from tokenkit.scenario.steps import AnyStep
-from tokenkit.verifier import TotpPolicy
+from tokenkit.verifier import Drift, TotpPolicy
 from tokenkit.virtual import START_S
 
 
@@ -15,11 +15,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The verifier's rules for codes, where they are to differ from its defaults.
 
     ``window_steps``: time steps to either side of the learned offset in which a code is accepted.
+    With ``drift = "rate"`` the window is where the token's rate predicts it, and
+    ``max_window_steps``, ``max_rate_ppm`` and ``entry`` are as in TotpPolicy.
     """
 
     window_steps: int | None = None
     resync_range: PositiveDuration | None = None
     enrol_range: PositiveDuration | None = None
+    drift: Drift | None = None
+    max_window_steps: int | None = None
+    max_rate_ppm: float | None = None
+    entry: PositiveDuration | None = None
 
     def totp(self) -> TotpPolicy:
         """The verifier's own policy where the scenario says nothing. ValidationError."""
@@ -27,6 +33,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "window_steps": self.window_steps,
             "resync_range_s": self.resync_range,
             "enrol_range_s": self.enrol_range,
+            "drift": self.drift,
+            "max_window_steps": self.max_window_steps,
+            "max_rate_ppm": self.max_rate_ppm,
+            "entry_s": self.entry,
         }
         return TotpPolicy(**{name: value for name, value in said.items() if value is not None})
 

@@ -106,6 +106,14 @@ class Stage:
             return refusal.outcome
         return ACCEPTED
 
+    def measure_window(self, device: CodeDevice) -> None:
+        """Note where the verifier looks for a device's codes now, if it predicts that."""
+        if self.totp_policy.drift == "offset":
+            return
+        for held in self.verifier.devices():
+            if held.serial_number == device.serial_number and held.window_s is not None:
+                device.record.reaches.append((self.now(), *held.window_s))
+
     # devices
 
     def add(self, name: str, device: CodeDevice | KeyDevice) -> None:

@@ -9,10 +9,10 @@ from contextlib import suppress
 from tokenkit.errors import TokenkitError
 
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127  # as shells have it
-_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # these a terminal sends to the command by itself
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
-_ALL = (*_TO_END, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_ALL = (*TO_END, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class CommandError(TokenkitError):
@@ -82,7 +82,7 @@ async def run_command(
 async def until_told(signals: Signals) -> None:
     """Return at SIGINT, SIGTERM or SIGHUP."""
     told = asyncio.Event()
-    signals.taken = lambda number: told.set() if number in _TO_END else None
+    signals.taken = lambda number: told.set() if number in TO_END else None
     try:
         await told.wait()
     finally:

@@ -30,7 +30,7 @@ import msgspec
 
 from tokenkit import virtual
 from tokenkit.errors import TokenkitError
-from tokenkit.serving.control_client import is_left_over
+from tokenkit.serving.control_file import ControlFile
 from tokenkit.serving.served_key import ServedKey
 from tokenkit.serving.server import ServeError, Server
 
@@ -242,9 +242,8 @@ class ControlServer:
 
     def __init__(self, server: Server, file: Path, host: str = "127.0.0.1", port: int = 0) -> None:
         self._control = Control(server)
-        self._file = file
+        self._file = ControlFile(file)
         self._address = host, port
-        self._contents = b""
         self._http: ThreadingHTTPServer | None = None
 
     def start(self) -> str:
@@ -259,19 +258,11 @@ class ControlServer:
         self._http = http
         threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True).start()
         url = f"http://{self._address[0]}:{http.server_port}"
-        self._contents = json.dumps({"url": url, "token": token}).encode()
         try:
-            if is_left_over(self._file):
-                self._file.unlink(missing_ok=True)
-            virtual.write_private_files({self._file: self._contents})
-        except FileExistsError:
+            self._file.write(url, token)
+        except ServeError:
             self.close()
-            raise ServeError(
-                f"control file {self._file}: it is there already: choose another name"
-            ) from None
-        except OSError as error:
-            self.close()
-            raise ServeError(f"control file {self._file}: {error.strerror}") from error
+            raise
         return url
 
     def close(self) -> None:
@@ -280,6 +271,4 @@ class ControlServer:
             self._http.shutdown()
             self._http.server_close()
             self._http = None
-            with suppress(OSError):  # not another's, that has come in its place
-                if self._file.read_bytes() == self._contents:
-                    self._file.unlink()
+            self._file.remove()

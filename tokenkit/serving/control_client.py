@@ -7,18 +7,51 @@ import stat
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tokenkit.errors import TokenkitError
 
 ENVIRONMENT = "TOKENKIT_CONTROL"
-_SUFFIX = ".control"
 _TIMEOUT_S = 10.0
 
 
+@dataclass(frozen=True)
+class Controlled:
+    """What has a control API: how its files end, what names one, and what to say of it."""
+
+    suffix: str
+    environment: str
+    several: str
+    none: str
+
+
+KEYS = Controlled(
+    ".control",
+    ENVIRONMENT,
+    "several programs serve keys",
+    "no keys are served; start with: tokenkit keys virtual serve --port uhid",
+)
+SERVICE = Controlled(
+    ".service",
+    "TOKENKIT_SERVICE",
+    "several services are running",
+    "no service is running; start one with: tokenkit serve",
+)
+
+
 class ControlError(TokenkitError):
-    """Served keys that cannot be reached, or that refuse an order; the message says why."""
+    """An API that cannot be reached, or that refuses an order; the message says why.
+
+    ``status`` is that of its answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def control_folder() -> Path:
@@ -42,9 +75,9 @@ def control_folder() -> Path:
     return folder
 
 
-def own_control_file() -> Path:
+def own_control_file(kind: Controlled = KEYS) -> Path:
     """The file of this process."""
-    return control_folder() / f"{os.getpid()}{_SUFFIX}"
+    return control_folder() / f"{os.getpid()}{kind.suffix}"
 
 
 def is_left_over(file: Path) -> bool:
@@ -56,21 +89,22 @@ def is_left_over(file: Path) -> bool:
     try:
         client.get("/keys")
     except ControlError as error:
-        return isinstance(error.__cause__, urllib.error.URLError)
+        # another API may have its port by now, which does not know its token
+        return error.status == 401 or isinstance(error.__cause__, urllib.error.URLError)
     return False
 
 
-def find_control_file() -> Path:
-    """TOKENKIT_CONTROL, else the only one of a process that is alive; ControlError if none is."""
-    if named := os.environ.get(ENVIRONMENT):
+def find_control_file(kind: Controlled = KEYS) -> Path:
+    """What the environment names, else the only one of a process that is alive; ControlError."""
+    if named := os.environ.get(kind.environment):
         return Path(named)
-    alive = [each for each in sorted(control_folder().glob(f"*{_SUFFIX}")) if _is_alive(each)]
+    alive = [each for each in sorted(control_folder().glob(f"*{kind.suffix}")) if _is_alive(each)]
     if len(alive) == 1:
         return alive[0]
     if alive:
         listed = ", ".join(map(str, alive))
-        raise ControlError(f"several programs serve keys; say which: --control FILE: {listed}")
-    raise ControlError("no keys are served; start with: tokenkit keys virtual serve --port uhid")
+        raise ControlError(f"{kind.several}; say which: --control FILE: {listed}")
+    raise ControlError(kind.none)
 
 
 def _is_alive(file: Path) -> bool:
@@ -99,24 +133,36 @@ class ControlClient:
     def get(self, path: str) -> Any:
         return self._ask("GET", path, None, _TIMEOUT_S)
 
+    def lines(self, path: str) -> Iterator[bytes]:
+        """The lines of an answer that may be long, as they come."""
+        with self._open("GET", path, None, _TIMEOUT_S) as response:
+            yield from response
+
     def post(self, path: str, order: dict[str, Any]) -> Any:
         timeout_s = order.get("wait_s", 0.0) + _TIMEOUT_S
         return self._ask("POST", path, json.dumps(order).encode(), timeout_s)
 
     def _ask(self, method: str, path: str, body: bytes | None, timeout_s: float) -> Any:
+        with self._open(method, path, body, timeout_s) as response:
+            return json.load(response)
+
+    @contextmanager
+    def _open(
+        self, method: str, path: str, body: bytes | None, timeout_s: float
+    ) -> Iterator[http.client.HTTPResponse]:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         # whatever proxy the environment names is not for this computer's own address
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             request = urllib.request.Request(self._url + path, body, headers, method=method)
             with opener.open(request, timeout=timeout_s) as response:
-                return json.load(response)
+                yield response
         except urllib.error.HTTPError as error:
             with error:
-                raise ControlError(_message(error)) from None
+                raise ControlError(_message(error), error.code) from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
-            raise ControlError(f"{self._url}: {reason}: are the keys still served?") from error
+            raise ControlError(f"{self._url}: {reason}: is it still served?") from error
 
 
 def _message(error: urllib.error.HTTPError) -> str:

@@ -8,8 +8,10 @@
 """
 
 from tokenkit.verifier.app import AuthenticatorApp
+from tokenkit.verifier.chain import Chain
 from tokenkit.verifier.errors import (
     AccessDenied,
+    BrokenChain,
     Cloned,
     DeleteConflict,
     EntityAlreadyExists,
@@ -33,6 +35,7 @@ from tokenkit.verifier.errors import (
     ValidationError,
     VerifierError,
 )
+from tokenkit.verifier.findings import Finding, FindingKind
 from tokenkit.verifier.model import (
     AccessKey,
     AuditEvent,
@@ -44,7 +47,16 @@ from tokenkit.verifier.model import (
     User,
 )
 from tokenkit.verifier.names import ROOT
-from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, UserVerification, WebAuthnPolicy
+from tokenkit.verifier.policy import (
+    MAX_DEVICES,
+    AccountPolicy,
+    AttestationFormat,
+    CertificationLevel,
+    Drift,
+    TotpPolicy,
+    UserVerification,
+    WebAuthnPolicy,
+)
 from tokenkit.verifier.verifier import Verifier
 
 __all__ = [
@@ -52,14 +64,22 @@ __all__ = [
     "ROOT",
     "AccessDenied",
     "AccessKey",
+    "AccountPolicy",
+    "AttestationFormat",
     "AuditEvent",
     "AuthenticatorApp",
+    "BrokenChain",
     "Ceremony",
+    "CertificationLevel",
+    "Chain",
     "Cloned",
     "DeleteConflict",
     "Device",
     "DeviceKind",
+    "Drift",
     "EntityAlreadyExists",
+    "Finding",
+    "FindingKind",
     "InvalidAuthenticationCode",
     "InvalidInput",
     "InvalidResponse",

@@ -7,9 +7,9 @@ from sqlalchemy import Row
 
 from tokenkit.verifier import identity_records, records
 from tokenkit.verifier.desk import Desk, Request, no_such_user
-from tokenkit.verifier.errors import LimitExceeded, NoSuchEntity
+from tokenkit.verifier.errors import EntityAlreadyExists, LimitExceeded, NoSuchEntity
 from tokenkit.verifier.model import AccessKey, User
-from tokenkit.verifier.names import ROOT, check_user_name
+from tokenkit.verifier.names import ROOT, check_access_key_id, check_user_name
 
 MAX_ACCESS_KEYS = 2  # of one user: IAM
 _SECRET_BYTES = 30  # 40 characters of base64, as in IAM
@@ -23,8 +23,10 @@ class AccessKeys(Desk):
     ) -> AccessKey:
         """Make an access key, or enter one that somebody has; its secret is told only here.
 
-        NoSuchEntity, LimitExceeded.
+        NoSuchEntity, LimitExceeded, EntityAlreadyExists, ValidationError.
         """
+        if key_id is not None:
+            check_access_key_id(key_id)
         with self._request("create-access-key", user) as request:
             request.demand_user(user)
             if len(identity_records.access_keys(request.connection, user)) >= MAX_ACCESS_KEYS:
@@ -34,6 +36,8 @@ class AccessKeys(Desk):
                 )
             if key_id is None:
                 key_id = "AKIA" + base64.b32encode(self._random_bytes(10)).decode()
+            if identity_records.find_access_key(request.connection, key_id) is not None:
+                raise EntityAlreadyExists(f"Access Key with id {key_id} already exists.")
             if secret is None:
                 secret = base64.b64encode(self._random_bytes(_SECRET_BYTES)).decode()
             row = {

@@ -8,6 +8,7 @@ from tokenkit.verifier.desk import Desk, no_such_user
 from tokenkit.verifier.errors import DeleteConflict, EntityAlreadyExists
 from tokenkit.verifier.model import AuditEvent, Device, DeviceKind, User, VirtualDevice
 from tokenkit.verifier.names import ID_BYTES, ROOT, check_path, check_user_name, unique_id, user_arn
+from tokenkit.verifier.tags import check_tags
 
 
 class Accounts(Desk):
@@ -16,15 +17,17 @@ class Accounts(Desk):
     def create_user(
         self, user: str, *, path: str = "/", tags: Mapping[str, str] | None = None
     ) -> User:
-        """Make a user. EntityAlreadyExists, ValidationError.
+        """Make a user. EntityAlreadyExists, LimitExceeded, InvalidInput, ValidationError.
 
         Names that differ in the case of letters alone are the same to IAM.
         """
         check_user_name(user)  # None as well, which elsewhere means any
         check_path(path)
         with self._request("create-user", user) as request:
+            records.lock_names(request.connection)
             if records.is_user_name_taken(request.connection, user):
                 raise EntityAlreadyExists(f"User with name {user} already exists.")
+            check_tags(tags or {}, {})
             row: dict[str, Any] = {
                 "name": user,
                 "handle": self._random_bytes(32),

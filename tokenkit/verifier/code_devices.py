@@ -1,7 +1,7 @@
 """Devices that show codes: hardware tokens and authenticator apps."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from tokenkit.verifier.names import (
     check_app_name,
     check_device_name,
     check_path,
+    check_serial_number,
 )
 from tokenkit.verifier.resync import resynchronise
 from tokenkit.verifier.seed_file import Seed, read_seed_file
@@ -65,6 +66,7 @@ class CodeDevices(Desk):
         serial_numbers = [seed.serial_number for seed in seeds]
         with self._request("import-seeds") as request:
             request.detail["count"] = len(seeds)
+            records.lock_names(request.connection)
             known = records.known_serial_numbers(request.connection, serial_numbers)
             if known:
                 more = f" and {len(known) - 1} more" if known[1:] else ""
@@ -74,6 +76,11 @@ class CodeDevices(Desk):
                 )
             self._insert(request, DeviceKind.HARDWARE_TOKEN, seeds)
         return serial_numbers
+
+    def known_serial_numbers(self, serial_numbers: Iterable[str]) -> list[str]:
+        """Those of ``serial_numbers`` that a device has already, in alphabetical order."""
+        with self._store.transaction() as connection:
+            return records.known_serial_numbers(connection, serial_numbers)
 
     def create_authenticator_app(
         self, name: str, *, path: str = "/", tags: Mapping[str, str] | None = None
@@ -87,7 +94,8 @@ class CodeDevices(Desk):
         serial_number = app_serial_number(name, path)
         secret = self._random_bytes(SEED_BYTES)
         with self._request("create-authenticator-app", None, serial_number) as request:
-            if records.find_device(request.connection, serial_number) is not None:
+            records.lock_names(request.connection)
+            if records.known_serial_numbers(request.connection, [serial_number]):
                 raise EntityAlreadyExists("MFA device already exists.")
             seed = Seed(serial_number, secret, ALGORITHM, DIGITS, PERIOD_S)
             check_tags(tags or {}, {})
@@ -169,6 +177,21 @@ class CodeDevices(Desk):
             request.detail["rate_ppm"] = round(clock.rate_ppm, 3)
             return SignIn(user, device, request.now_s)
 
+    def windows(self, serial_number: str, times_s: Iterable[float]) -> list[tuple[float, float]]:
+        """``Device.window_s`` at other times, after the last code and with none since.
+
+        Empty if no code told anything yet. NoSuchEntity, ValidationError.
+        """
+        check_serial_number(serial_number)
+        with self._store.transaction() as connection:
+            row = records.find_device(connection, serial_number)
+            if row is None or row.seed is None:
+                raise no_such_device(serial_number)
+            learned = records.learned_clock(row)
+            if learned is None:
+                return []
+            return [self._window_s(row, learned, at_s) for at_s in times_s]
+
     def unlock(self, serial_number: str) -> None:
         """Forget a device's wrong codes, after somebody has asked whose they were. NoSuchEntity."""
         with self._request("unlock", None, serial_number) as request:
@@ -221,7 +244,8 @@ class CodeDevices(Desk):
         except InvalidAuthenticationCode as refusal:
             _count(request, row, refusal)
             raise
-        self._accept(request, row, state, prove)
+        clock = self._accept(request, row, state, prove)
+        request.detail["offset_s"] = round(clock.offset_s, 3)
 
     def _judge(self, request: Request, row: Row[Any], rule: _Rule) -> TotpState:
         """The state after a rule is applied to a device, which is not looked at if throttled."""

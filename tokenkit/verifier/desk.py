@@ -9,11 +9,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Row
 
 from tokenkit.verifier import records
-from tokenkit.verifier.drift import likely, limits_of, predict
+from tokenkit.verifier.drift import LearnedClock, likely, limits_of, predict
 from tokenkit.verifier.errors import LimitExceeded, NoSuchEntity, VerifierError
 from tokenkit.verifier.model import Device, DeviceKind
 from tokenkit.verifier.names import check_serial_number, check_user_name
-from tokenkit.verifier.policy import MAX_DEVICES, TotpPolicy, WebAuthnPolicy
+from tokenkit.verifier.policy import MAX_DEVICES, AccountPolicy, TotpPolicy, WebAuthnPolicy
 from tokenkit.verifier.seal import Sealer
 from tokenkit.verifier.store import Store
 from tokenkit.verifier.throttle import is_locked
@@ -65,9 +65,11 @@ class Desk:
         sealer: Sealer,
         totp: TotpPolicy,
         webauthn: WebAuthnPolicy,
+        account: AccountPolicy,
     ) -> None:
         self.totp = totp
         self.webauthn = webauthn
+        self.account = account
         self._store = store
         self._now = now
         self._random_bytes = random_bytes
@@ -136,17 +138,19 @@ class Desk:
             return {}
         now_s = self._now()
         now = predict(learned, now_s)
-        if self.totp.drift == "rate":
-            window_s = likely(learned, limits_of(self.totp, row.period_s), now_s)
-        else:
-            first, last = (row.offset_steps + n * self.totp.window_steps for n in (-1, 1))
-            window_s = float(first * row.period_s), float(last * row.period_s)
         return {
             "predicted_offset_s": now.offset_s,
             "uncertainty_s": now.uncertainty_s,
             "rate_ppm": now.rate_ppm,
-            "window_s": window_s,
+            "window_s": self._window_s(row, learned, now_s),
         }
+
+    def _window_s(self, row: Row[Any], learned: LearnedClock, at_s: float) -> tuple[float, float]:
+        """Within which offsets a device's code is accepted at ``at_s``."""
+        if self.totp.drift == "rate":
+            return likely(learned, limits_of(self.totp, row.period_s), at_s)
+        first, last = (row.offset_steps + n * self.totp.window_steps for n in (-1, 1))
+        return float(first * row.period_s), float(last * row.period_s)
 
     def _device_now(self, request: Request, serial_number: str) -> Device:
         """A device as it is after the request's changes."""

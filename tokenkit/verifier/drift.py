@@ -219,9 +219,10 @@ def _lost(now: LearnedClock, limits: Limits, interval: _Interval) -> LearnedCloc
 
 
 def _held(clock: LearnedClock, limits: Limits, now_s: float) -> LearnedClock:
-    """The estimate within what is plausible."""
+    """The estimate within what is plausible, since now at the latest: clocks are set back."""
     return msgspec.structs.replace(
         clock,
+        synced_s=min(clock.synced_s, now_s),
         offset_s=_clamp(clock.offset_s, *limits.plausible(clock, now_s)),
         rate=_clamp(clock.rate, -limits.max_rate, limits.max_rate),
     )

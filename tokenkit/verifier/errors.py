@@ -142,3 +142,11 @@ class SealingKeyError(VerifierError):
 
 class StoreError(VerifierError):
     """The database failed, or is not one of this verifier's; nothing was changed."""
+
+
+class BrokenChain(VerifierError):
+    """A log that is not what was written; ``line`` is the first that shows it, from 1."""
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(f"The log is broken at line {line}: {why}.")
+        self.line = line

@@ -96,6 +96,12 @@ def find_role(connection: Connection, name: str) -> Row[Any] | None:
     return connection.execute(query).one_or_none()
 
 
+def is_role_name_taken(connection: Connection, name: str) -> bool:
+    """Without waiting for whoever changes the role."""
+    query = select(roles_table.c.name).where(roles_table.c.name == name)
+    return connection.execute(query).first() is not None
+
+
 def all_roles(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(roles_table).order_by(roles_table.c.name)).all()
 

@@ -10,6 +10,8 @@ ACCOUNT_ID = "123456789012"
 
 _NAME = r"[\w+=,.@-]"
 _USER = re.compile(_NAME + "{1,64}", re.ASCII)
+_POLICY = re.compile(_NAME + "{1,128}", re.ASCII)
+_ACCESS_KEY = re.compile(r"\w{16,128}", re.ASCII)
 _APP = re.compile(_NAME + "{1,226}", re.ASCII)
 _PATH = re.compile("(/[\x21-\x7e]+/)|/")
 _SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
@@ -31,10 +33,36 @@ def check_path(path: str) -> None:
         )
 
 
+def check_role_name(name: str) -> None:
+    """ValidationError unless IAM would take ``name``."""
+    if not _fits(_USER, name):
+        raise ValidationError(f"role name {name!r}: text of 1 to 64 of {_CHARACTERS}")
+
+
+def check_policy_name(name: str) -> None:
+    """ValidationError unless IAM would take ``name``."""
+    if not _fits(_POLICY, name):
+        raise ValidationError(f"policy name {name!r}: text of 1 to 128 of {_CHARACTERS}")
+
+
+def check_access_key_id(key_id: str) -> None:
+    """ValidationError unless IAM would take it."""
+    if not _fits(_ACCESS_KEY, key_id):
+        raise ValidationError(f"access key id {key_id!r}: text of 16 to 128 of A-Z a-z 0-9 _")
+
+
 def check_app_name(name: str) -> None:
     """ValidationError unless IAM would take ``name`` for a virtual MFA device."""
     if not _fits(_APP, name):
         raise ValidationError(f"app name {name!r}: text of 1 to 226 of {_CHARACTERS}")
+
+
+def check_tag(key: str, value: str) -> None:
+    """ValidationError unless they have as many characters as IAM takes."""
+    if not (isinstance(key, str) and 1 <= len(key) <= 128):
+        raise ValidationError(f"tag key {key!r}: text of 1 to 128 characters")
+    if not (isinstance(value, str) and len(value) <= 256):
+        raise ValidationError(f"tag value {value!r}: text of 0 to 256 characters")
 
 
 def check_serial_number(serial_number: str) -> None:

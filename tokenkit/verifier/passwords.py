@@ -6,6 +6,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from tokenkit.verifier import identity_records, records
+from tokenkit.verifier.console_sessions import end_sessions_of
 from tokenkit.verifier.desk import Desk
 from tokenkit.verifier.errors import (
     AccessDenied,
@@ -21,8 +22,6 @@ _LONGEST_WAIT_S = 900.0
 # RFC 9106 section 4, the second recommendation has 64 MiB; OWASP's least is 19 MiB and 2 passes
 _COST: dict[str, Any] = {"length": 32, "iterations": 2, "lanes": 1, "memory_cost": 19 * 1024}
 _SALT_BYTES = 16
-# of nobody: so that an unknown name takes as long as a wrong password
-_NOBODYS = Argon2id(salt=bytes(_SALT_BYTES), **_COST)
 
 
 class Passwords(Desk):
@@ -44,6 +43,7 @@ class Passwords(Desk):
                 )
             hashed = self._argon2().derive_phc_encoded(password.encode("utf-8", "surrogatepass"))
             identity_records.set_password(request.connection, user, hashed, request.now_s)
+            end_sessions_of(request.connection, user)
 
     def remove_password(self, user: str) -> None:
         """NoSuchEntity if there is none: IAM's DeleteLoginProfile."""
@@ -51,6 +51,7 @@ class Passwords(Desk):
             if request.demand_user(user).password is None:
                 raise NoSuchEntity(f"Login Profile for User {user} cannot be found.")
             identity_records.set_password(request.connection, user, None, request.now_s)
+            end_sessions_of(request.connection, user)
 
     def check_password(self, user: str, password: str) -> None:
         """AccessDenied, with one text whatever was wrong; Throttled after wrong ones in a row.
@@ -64,9 +65,13 @@ class Passwords(Desk):
                 _matches(given, None)
                 raise AccessDenied("Your authentication information is incorrect.")
             failures = min(row.password_failures, self.totp.lock_after - 1)
-            left_s = wait_s(self.totp, failures, row.password_failed_s, request.now_s)
+            left_s = min(
+                wait_s(self.totp, failures, row.password_failed_s, request.now_s),
+                row.password_failed_s + _LONGEST_WAIT_S - request.now_s,
+            )
             if left_s > 0:
-                raise Throttled(min(left_s, _LONGEST_WAIT_S))
+                _matches(given, None)  # as slow as a wrong one: it tells no stranger who is a user
+                raise Throttled(left_s)
             if not _matches(given, row.password):
                 records.update_user(
                     request.connection,
@@ -85,7 +90,8 @@ class Passwords(Desk):
 
 def _matches(password: bytes, hashed: str | None) -> bool:
     if hashed is None:
-        _NOBODYS.derive(password)
+        # nobody's: so that an unknown name takes as long as a wrong password
+        Argon2id(salt=bytes(_SALT_BYTES), **_COST).derive(password)
         return False
     try:
         Argon2id.verify_phc_encoded(password, hashed)

@@ -9,6 +9,7 @@ from uuid import UUID
 from fido2.rpid import verify_rp_id
 
 from tokenkit.verifier.errors import ValidationError
+from tokenkit.verifier.names import ROOT
 
 Drift = Literal["offset", "rate"]
 UserVerification = Literal["required", "preferred", "discouraged"]
@@ -48,7 +49,7 @@ class TotpPolicy:
     drift: Drift = "offset"
     max_window_steps: int = 5
     max_rate_ppm: float = 30.0
-    entry_s: float = 15.0
+    entry_s: float = 12.0
 
     def __post_init__(self) -> None:
         check_word("drift", self.drift, Drift)
@@ -144,6 +145,35 @@ class WebAuthnPolicy:
             raise ValidationError("certification needs metadata, which says who is certified")
         if bool(self.metadata) != bool(self.metadata_root):
             raise ValidationError("metadata and metadata_root are given together")
+
+
+@dataclass(frozen=True)
+class AccountPolicy:
+    """What is asked of users. ValidationError if a number makes no sense.
+
+    mfa_required_for_root, mfa_required_for_users: whoever has no device may do nothing at the
+        console but assign one.
+    minimum_devices: of each user who has any; fewer is a finding.
+    stale_after_days: a device that was not used for so long is a finding.
+    """
+
+    mfa_required_for_root: bool = False
+    mfa_required_for_users: bool = False
+    minimum_devices: int = 1
+    stale_after_days: float = 90.0
+
+    def __post_init__(self) -> None:
+        for name in ("mfa_required_for_root", "mfa_required_for_users"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValidationError(f"{name} is true or false, not {getattr(self, name)!r}")
+        least = self.minimum_devices
+        if not (isinstance(least, int) and 1 <= least <= MAX_DEVICES):
+            raise ValidationError(f"minimum_devices is from 1 to {MAX_DEVICES}, not {least!r}")
+        if not 0 < self.stale_after_days < math.inf:
+            raise ValidationError(f"stale_after_days is above 0, not {self.stale_after_days}")
+
+    def requires_mfa(self, user: str) -> bool:
+        return self.mfa_required_for_root if user == ROOT else self.mfa_required_for_users
 
 
 def _is_uuid(text: object) -> bool:

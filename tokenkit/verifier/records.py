@@ -59,6 +59,15 @@ def all_users(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(users).order_by(users.c.name)).all()
 
 
+def lock_names(connection: Connection) -> None:
+    """Let nobody else give a name until the transaction ends: what is looked for stays away.
+
+    It is the lock that every request takes for its line in the log, only sooner: whoever asks for
+    it holds no row yet, and waits for none afterwards.
+    """
+    connection.execute(_AUDIT_HEAD)
+
+
 def is_user_name_taken(connection: Connection, name: str) -> bool:
     """Whatever the case of its letters."""
     query = select(users.c.name).where(func.lower(users.c.name) == name.lower())
@@ -201,6 +210,51 @@ def audit_lines(connection: Connection, user: str | None) -> Sequence[Row[Any]]:
     if user is not None:
         query = query.where(audit.c.user == user)
     return connection.execute(query).all()
+
+
+def audit_page(
+    connection: Connection,
+    user: str | None,
+    serial_number: str | None,
+    event: str | None,
+    refused: bool | None,
+    before: int | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Lines of the log, newest first; None leaves out a condition."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if user is not None:
+        query = query.where(audit.c.user == user)
+    if serial_number is not None:
+        query = query.where(audit.c.serial_number == serial_number)
+    if event is not None:
+        query = query.where(audit.c.event.in_([event, event + "-refused"]))
+    if refused is not None:
+        is_refusal = audit.c.event.endswith("-refused", autoescape=True)
+        query = query.where(is_refusal if refused else ~is_refusal)
+    if before is not None:
+        query = query.where(audit.c.id < before)
+    return connection.execute(query).all()
+
+
+def last_audit_lines(connection: Connection, user: str | None, count: int) -> Sequence[Row[Any]]:
+    """The last ``count`` lines, oldest first."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(count)
+    if user is not None:
+        query = query.where(audit.c.user == user)
+    return connection.execute(query).all()[::-1]
+
+
+def audit_end(connection: Connection) -> tuple[int, Row[Any] | None]:
+    """The last line's id, 0 if there is none, and what the head says; it should be there."""
+    last = connection.scalar(select(func.max(audit.c.id)))
+    return last or 0, connection.execute(select(audit_head)).one_or_none()
+
+
+def audit_part(connection: Connection, after: int, until: int, count: int) -> Sequence[Row[Any]]:
+    """Up to ``count`` lines with ids over ``after`` and up to ``until``, in their order."""
+    query = select(audit).where(audit.c.id > after, audit.c.id <= until)
+    return connection.execute(query.order_by(audit.c.id).limit(count)).all()
 
 
 def _parts(items: list[str]) -> Iterable[list[str]]:

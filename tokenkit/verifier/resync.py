@@ -1,8 +1,7 @@
 """Finding a device's clock by two consecutive codes: RFC 4226 section 7.4, RFC 6238 section 6."""
 
-from hmac import compare_digest
-
 from tokenkit.verifier.errors import NotConsecutive, Replayed
+from tokenkit.verifier.search import find_pairs
 from tokenkit.verifier.totp import CodeGenerator, TotpState, nearest
 
 
@@ -25,12 +24,7 @@ def resynchronise(
     expected = now_step + state.offset_steps
     first = min(now_step, expected) - range_steps - 1
     last = max(now_step, expected) + range_steps
-    codes = generator.codes(range(first, last + 1))
-    matches = [
-        counter
-        for counter, one, two in zip(range(first, last), codes, codes[1:], strict=False)
-        if compare_digest(one, code1) & compare_digest(two, code2)
-    ]
+    matches = find_pairs(generator, code1, code2, range(first, last + 1))
     if not matches:
         raise NotConsecutive(
             "These are not two consecutive codes of this device: give one and the next."

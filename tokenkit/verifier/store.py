@@ -1,7 +1,9 @@
 """The verifier's database: its tables, and transactions on them. SQLAlchemy; no rules in here."""
 
+import errno
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
@@ -38,6 +40,7 @@ from sqlalchemy.pool import StaticPool
 from tokenkit.errors import MissingExtraError
 from tokenkit.verifier.chain import FIRST
 from tokenkit.verifier.errors import StoreError
+from tokenkit.verifier.shared_sync import SharedSync
 
 VERSION = 2  # of the format: what is in the tables below
 _LOCK_TIMEOUT_S = 30.0
@@ -225,6 +228,7 @@ class Store:
         )
         self._reading = self._writing if in_memory else nullcontext()
         self._is_file = is_sqlite and not in_memory
+        self._log: SharedSync | None = None  # the write-ahead log, if there is one
         self._engine = self._open(url, make)
         self._readers = self._snapshots = self._engine.execution_options(deferred=True)
         if not is_sqlite:
@@ -315,13 +319,17 @@ class Store:
             self._engine.dispose()  # connections that check no references
 
     def write_ahead(self) -> None:
-        """Let readers and a writer of a file not wait for each other; a commit takes one fsync.
+        """Let readers and a writer of a file not wait for each other, and commits share an fsync.
 
         The file keeps it. Where another process is at work on it, that one has seen to it.
         """
-        if self._is_file:
-            with suppress(sqlite3.OperationalError), closing(self._engine.raw_connection()) as raw:
-                raw.cursor().execute("PRAGMA journal_mode = WAL")
+        if not self._is_file:
+            return
+        with suppress(sqlite3.OperationalError), closing(self._engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA journal_mode = WAL")
+        # beside the file itself, wherever links or a later change of folder lead
+        self._log = SharedSync(os.path.realpath(str(self._engine.url.database)) + "-wal")
+        self._engine.dispose()  # connections for which SQLite itself brings each commit to the disk
 
     def close(self) -> None:
         self._engine.dispose()
@@ -331,8 +339,13 @@ class Store:
         try:
             with turn, engine.begin() as connection:
                 yield connection
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise StoreError(f"{self.name}: {getattr(error, 'orig', None) or error}") from error
+        if self._log is not None and turn is self._writing:
+            try:
+                self._log.wait()  # the next writer need not wait for it
+            except OSError as error:
+                raise StoreError(f"{self.name}: {error.strerror}") from error
 
     def _demand_version(self, version: int) -> None:
         if version < VERSION:
@@ -345,6 +358,14 @@ class Store:
                 f"{self.name} has format {version}, this tokenkit knows {VERSION}:"
                 " use the tokenkit that made it"
             )
+
+    def _configure_sqlite(self, connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # this module begins transactions, not the driver
+        connection.execute("PRAGMA foreign_keys = ON")
+        if self._log is not None:
+            [mode] = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode == "wal":
+                connection.execute("PRAGMA synchronous = NORMAL")  # see SharedSync
 
     def _open(self, url: URL, make: bool) -> Engine:
         options: dict[str, Any] = {}
@@ -365,7 +386,7 @@ class Store:
         if engine.dialect.name == "sqlite":
             if not is_in_memory(url):
                 _make_private(str(url.database), make)
-            event.listen(engine, "connect", _configure_sqlite)
+            event.listen(engine, "connect", self._configure_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         return engine
 
@@ -378,25 +399,33 @@ def fill(connection: Connection, seal_check: bytes, first_user: dict[str, Any]) 
 
 
 def _make_private(path: str, make: bool) -> None:
+    """Make the file if ``make`` says so and there is none.
+
+    One that is there is only looked at: closing it would drop this process's locks on it, those
+    of SQLite as well, and another process would take it for its own.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o600))
+        if make:
+            with suppress(FileExistsError):
+                where = os.path.realpath(path)  # a link may lead to none yet
+                os.close(os.open(where, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            raise StoreError(f"{path}: {os.strerror(errno.EISDIR)}")
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise StoreError(f"{path}: {os.strerror(errno.EACCES)}")
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from None
     except ValueError as error:  # no name that a file can have
         raise StoreError(f"{path!r}: {error}") from None
 
 
-def _configure_sqlite(connection: Any, record: Any) -> None:
-    connection.isolation_level = None  # this module begins transactions, not the driver
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
+    driver: Any = connection.connection.driver_connection  # SQLAlchemy takes longer than SQLite
     if options.get("rebuild"):
-        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        driver.execute("PRAGMA foreign_keys = OFF")
     # who writes takes the lock at once: a check followed by a write must not be overtaken
-    connection.exec_driver_sql("BEGIN" if options.get("deferred") else "BEGIN IMMEDIATE")
+    driver.execute("BEGIN" if options.get("deferred") else "BEGIN IMMEDIATE")
 
 
 def _lock_tables(connection: Connection) -> None:

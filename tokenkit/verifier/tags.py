@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from tokenkit.verifier import identity_records, records
 from tokenkit.verifier.desk import Desk, no_such_device
 from tokenkit.verifier.errors import InvalidInput, LimitExceeded
-from tokenkit.verifier.names import check_serial_number
+from tokenkit.verifier.names import check_serial_number, check_tag
 
 MAX_TAGS = 50  # of one resource: IAM
 
@@ -44,7 +44,12 @@ class Tags(Desk):
 
 
 def check_tags(tags: Mapping[str, str], present: Mapping[str, str]) -> None:
-    """InvalidInput for keys that differ in case alone, LimitExceeded for too many."""
+    """InvalidInput for keys that differ in case alone, LimitExceeded for too many.
+
+    ValidationError for a key or value that is too long.
+    """
+    for key, value in tags.items():
+        check_tag(key, value)
     keys = [key.lower() for key in {**present, **tags}]
     if len(set(keys)) < len(keys):
         raise InvalidInput(

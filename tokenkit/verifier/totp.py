@@ -28,20 +28,20 @@ class CodeGenerator:
     """Codes under one seed.
 
     HMAC's two keyed hash states are computed once and copied for each code, which halves the
-    hashing. ``algorithm`` is SHA1, SHA256 or SHA512; threads may share a generator.
+    hashing. ``algorithm`` is SHA1, SHA256 or SHA512; threads may share a generator. ``pads`` are
+    the key's inner and outer, one block each: RFC 2104.
     """
 
-    __slots__ = ("_format", "_inner", "_modulus", "_outer", "digits")
+    __slots__ = ("_format", "_inner", "_outer", "algorithm", "digits", "modulus", "pads")
 
     def __init__(self, seed: bytes, algorithm: str = "SHA1", digits: int = 6) -> None:
         new, block_bytes = _HASHES[algorithm], _BLOCK_BYTES[algorithm]
         key = seed if len(seed) <= block_bytes else new(seed).digest()
         key = key.ljust(block_bytes, b"\0")
-        self._inner = new(key.translate(_INNER_PAD))
-        self._outer = new(key.translate(_OUTER_PAD))
-        self._modulus = 10**digits
+        self.pads = key.translate(_INNER_PAD), key.translate(_OUTER_PAD)
+        self._inner, self._outer = map(new, self.pads)
         self._format = _FORMATS[digits]
-        self.digits = digits
+        self.algorithm, self.digits, self.modulus = algorithm, digits, 10**digits
 
     def codes(self, counters: Iterable[int]) -> list[bytes]:
         """The code for each counter, as ASCII digits: RFC 4226 section 5.3.
@@ -50,7 +50,7 @@ class CodeGenerator:
         implementations in C.
         """
         inner_copy, outer_copy = self._inner.copy, self._outer.copy
-        modulus, form = self._modulus, self._format
+        modulus, form = self.modulus, self._format
         found = []
         for counter in counters:
             inner = inner_copy()

@@ -6,12 +6,16 @@ from collections.abc import Callable
 
 from tokenkit.verifier.access_keys import AccessKeys
 from tokenkit.verifier.accounts import Accounts
+from tokenkit.verifier.audit_log import AuditLog
+from tokenkit.verifier.audit_pages import AuditPages
 from tokenkit.verifier.code_devices import CodeDevices
+from tokenkit.verifier.console_sessions import ConsoleSessions
 from tokenkit.verifier.errors import SealingKeyError, VerifierError
+from tokenkit.verifier.findings import Finding, find
 from tokenkit.verifier.names import ACCOUNT_ID, ROOT
 from tokenkit.verifier.passwords import Passwords
 from tokenkit.verifier.permissions import Permissions
-from tokenkit.verifier.policy import TotpPolicy, WebAuthnPolicy
+from tokenkit.verifier.policy import AccountPolicy, TotpPolicy, WebAuthnPolicy
 from tokenkit.verifier.seal import KEY_BYTES, Sealer
 from tokenkit.verifier.security_keys import SecurityKeys
 from tokenkit.verifier.sessions import Sessions
@@ -23,7 +27,17 @@ _SEAL_CHECK = b"tokenkit"
 
 
 class Verifier(
-    Accounts, CodeDevices, SecurityKeys, Tags, AccessKeys, Passwords, Permissions, Sessions
+    Accounts,
+    CodeDevices,
+    SecurityKeys,
+    Tags,
+    AccessKeys,
+    Passwords,
+    Permissions,
+    Sessions,
+    AuditLog,
+    AuditPages,
+    ConsoleSessions,
 ):
     """Users, their MFA devices, and what they may sign in with.
 
@@ -47,6 +61,7 @@ class Verifier(
         sealing_key: bytes | None = None,
         totp: TotpPolicy | None = None,
         webauthn: WebAuthnPolicy | None = None,
+        account: AccountPolicy | None = None,
     ) -> None:
         parsed = parse_url(url)
         if sealing_key is None:
@@ -60,7 +75,8 @@ class Verifier(
         webauthn = webauthn or WebAuthnPolicy()
         self._relying_party = RelyingParty(webauthn, now)
         store = Store(parsed)
-        super().__init__(store, now, random_bytes, sealer, totp or TotpPolicy(), webauthn)
+        totp, account = totp or TotpPolicy(), account or AccountPolicy()
+        super().__init__(store, now, random_bytes, sealer, totp, webauthn, account)
         try:
             root = {
                 "name": ROOT,
@@ -79,6 +95,10 @@ class Verifier(
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def findings(self) -> list[Finding]:
+        """What is amiss with users and their devices now, and how to mend it."""
+        return find(self.users(), self.devices(), self.account, self.webauthn, self._now())
 
     def close(self) -> None:
         """Close the database; one in memory is gone."""

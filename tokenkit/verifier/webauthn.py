@@ -14,6 +14,7 @@ from fido2.webauthn import (
     AttestedCredentialData,
     AuthenticationResponse,
     AuthenticatorData,
+    AuthenticatorTransport,
     CredentialCreationOptions,
     CredentialRequestOptions,
     PublicKeyCredentialDescriptor,
@@ -45,11 +46,12 @@ class Known:
     transports: Sequence[str] | None = None
 
     def descriptor(self) -> PublicKeyCredentialDescriptor:
+        """Without words that python-fido2 does not know, which it would send as null."""
+        known = [AuthenticatorTransport(each) for each in self.transports or ()]
         return PublicKeyCredentialDescriptor(
             type=PublicKeyCredentialType.PUBLIC_KEY,
             id=self.credential.credential_id,
-            # python-fido2 makes them its AuthenticatorTransport, and drops what that has not
-            transports=self.transports or None,  # type: ignore[arg-type]
+            transports=[each for each in known if each] or None,
         )
 
 

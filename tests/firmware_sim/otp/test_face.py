@@ -8,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.otp.display import Display
+from firmware_sim.otp.token import HardwareToken, TokenKind, TokenSpec
+from firmware_sim.world.clock import SimulatedClock
+from firmware_sim.world.environment import Constant, Schedule
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -153,3 +156,34 @@ def test_other_digits_are_another_picture(pair: list[str]) -> None:
     one, two = (Display(True, digits, places=len(digits)).svg() for digits in pair)
     assert one != two
     assert one == Display(True, pair[0], places=len(pair[0])).svg()
+
+
+@given(serial_numbers, st.integers(6, 8))
+def test_the_back_shows_the_serial_number_inside_its_label(serial_number: str, digits: int) -> None:
+    seed = bytes(20)
+    token = HardwareToken(
+        TokenSpec(serial_number, seed, digits=digits),
+        SimulatedClock(),
+        Schedule(Constant(25.0)),
+    )
+    root = ElementTree.fromstring(token.back_svg())
+    face = ElementTree.fromstring(token.display().svg())
+    assert root.get("viewBox") == face.get("viewBox")
+    texts = [(text.text, text) for text in root.findall(f"{SVG}text")]
+    assert [text for text, _ in texts] == [
+        "Serial number",
+        serial_number,
+        f"TOTP SHA1, {digits} digits, 30 s",
+        "Made 1970-01-01",
+        "Simulated token",
+    ]
+    left, _, right, _ = box(root.findall(f"{SVG}rect")[1])
+    middle = float(texts[1][1].get("x", ""))
+    half = 0.31 * float(texts[1][1].get("font-size", "")) * len(serial_number)
+    assert left < middle - half < middle + half < right
+
+
+def test_the_back_of_an_hotp_token_has_no_time_step() -> None:
+    spec = TokenSpec("TKTEST00000001", bytes(20), TokenKind.HOTP, "SHA256", 8)
+    token = HardwareToken(spec, SimulatedClock(), Schedule(Constant(25.0)))
+    assert "HOTP SHA256, 8 digits</text>" in token.back_svg()

@@ -12,7 +12,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from firmware_sim.fido.metadata import metadata_blob
 from tokenkit.keys.pin import has_pin
-from tokenkit.virtual import ScriptedFinger, load_profile, profile_names, root_certificate
+from tokenkit.virtual import (
+    ScriptedFinger,
+    World,
+    load_profile,
+    profile_names,
+    root_certificate,
+)
 
 Desk = Any
 
@@ -151,8 +157,12 @@ class TestAttest:
         assert desk.run("attest", "KEY", "--ca", root)[0] == 0
         (tmp_path / "leaf.der").write_bytes(desk.device._authenticator.attestation.batch[1])
         leaf = str(tmp_path / "leaf.der")
-        assert desk.run("attest", "KEY", "--ca", leaf)[0] == 1
-        assert desk.run("attest", "KEY", "--ca", leaf, "--ca", root)[0] == 0
+        assert desk.run("attest", "KEY", "--ca", leaf)[0] == 0  # it may be trusted itself
+        others = World(seed=2).security_key("yubikey-5.7")._authenticator.attestation.batch[1]
+        (tmp_path / "other.der").write_bytes(others)
+        other = str(tmp_path / "other.der")
+        assert desk.run("attest", "KEY", "--ca", other)[0] == 1
+        assert desk.run("attest", "KEY", "--ca", other, "--ca", root)[0] == 0
 
     def test_metadata(self, desk: Desk, root: str, tmp_path: Path) -> None:
         blob = tmp_path / "blob.jwt"

@@ -38,7 +38,7 @@ def test_a_revoked_model(tmp_path, capsys):
     run(capsys, "keys", "virtual", "mds", "--out", str(tmp_path), "--status", "reference=REVOKED")
     code, verdict = attest(capsys, tmp_path, "reference")
     assert code == 1
-    assert "revoked" in verdict["reason"]
+    assert "REVOKED" in verdict["reason"]
 
 
 def test_files_that_are_there_stay(tmp_path, capsys):

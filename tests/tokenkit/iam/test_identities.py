@@ -151,6 +151,15 @@ class TestAccessKeys:
         )
         assert used["LastUsedDate"].timestamp() == site.now_s
 
+    def test_each_asks_of_the_own_alone(self, site: Any) -> None:
+        anns, bobs = (site.user(name) for name in ("ann", "bob"))
+        [key] = site.verifier.access_keys("ann")
+        assert anns.get_access_key_last_used(AccessKeyId=key.id)["UserName"] == "ann"
+        assert refusal(bobs.get_access_key_last_used, AccessKeyId=key.id)[:2] == (
+            403,
+            "AccessDenied",
+        )
+
     def test_a_wrong_secret(self, site: Any) -> None:
         wrong = {
             "AccessKeyId": site.root_key.id,

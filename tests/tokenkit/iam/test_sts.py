@@ -188,6 +188,18 @@ class TestGetSessionToken:
         said = refusal(site.client("sts", session).get_caller_identity)
         assert said[:2] == (403, "InvalidClientTokenId")
 
+    def test_it_is_not_that_of_another_user_of_the_same_name(
+        self, site: Any, iam: Any, ann: Any
+    ) -> None:
+        session = site.client("sts", ann).get_session_token()["Credentials"]
+        site.verifier.delete_user_policy("ann", "all")
+        site.verifier.delete_access_key("ann", ann.id)
+        iam.delete_user(UserName="ann")
+        site.wait(60)
+        iam.create_user(UserName="ann")
+        said = refusal(site.client("sts", session).get_caller_identity)
+        assert said[:2] == (403, "InvalidClientTokenId")
+
 
 class TestAssumeRole:
     ARN = "arn:aws:iam::123456789012:role/admin"
@@ -245,6 +257,16 @@ class TestAssumeRole:
         session = site.client("iam", made)
         session.list_users()
         assert refusal(session.list_roles)[:2] == (403, "AccessDenied")
+
+    def test_a_session_policy_that_is_too_long(self, site: Any, iam: Any, ann: Any) -> None:
+        iam.create_role(RoleName="admin", AssumeRolePolicyDocument=trust())
+        said = refusal(
+            site.client("sts", ann).assume_role,
+            RoleArn=self.ARN,
+            RoleSessionName="work",
+            Policy=ALLOW_ALL + " " * 2048,
+        )
+        assert said[:2] == (400, "PackedPolicyTooLarge")
 
     def test_longer_than_the_role_allows(self, site: Any, iam: Any, ann: Any) -> None:
         iam.create_role(RoleName="admin", AssumeRolePolicyDocument=trust())

@@ -141,6 +141,22 @@ def test_the_policy_is_the_verifiers() -> None:
     assert play("[policy]\nwindow_steps = 8\n" + text).held
 
 
+def test_a_window_that_follows_the_rate() -> None:
+    """A year in the cold after some months of use there; the same without the rate fails."""
+    text = START + step("move", to="warehouse")
+    text += step("sign-in", every="1 weeks", for_="26 weeks")
+    text += '[[step]]\ndo = "wait"\nfor = "1 years"\n' + step("sign-in")
+    assert not play(text).held
+    record = play('[policy]\ndrift = "rate"\nmax_rate_ppm = 30\n' + text)
+    assert record.held
+    reaches = record.devices[0].reaches
+    assert all(low_s < high_s for _, low_s, high_s in reaches)
+    widths = [high_s - low_s for _, low_s, high_s in reaches]
+    assert widths[-3] > 3 * widths[-4]  # before the code after a year, and the one before that
+    assert widths[-2] < widths[-3]
+    assert play(START + step("sign-in")).devices[0].reaches == []
+
+
 def test_the_expected_devices_are_those_held_and_no_other() -> None:
     expect = '[[step]]\ndo = "expect-devices"\ndevices = {}\n'
     assert play(START + expect.format('["token"]')).held

@@ -411,5 +411,5 @@ def test_a_client_without_a_server(tmp_path: Path) -> None:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         file.write_text(json.dumps({"url": url, "token": "t"}))
-        with pytest.raises(ControlError, match="are the keys still served"):
+        with pytest.raises(ControlError, match="is it still served"):
             ControlClient(file).get("/keys")

@@ -2,15 +2,19 @@
 
 import base64
 import hashlib
+import itertools
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pyotp
 import pytest
+from sqlalchemy import create_engine
 
-from tokenkit.verifier import Device, SignIn, Verifier
+from tokenkit.verifier import ROOT, Device, SignIn, Verifier, store
+from tokenkit.verifier.seal import Sealer
 
 START_S = 1_700_000_010.0  # at the beginning of a step of 30 s and of one of 60 s
 COUNTERS = 2**64
@@ -91,14 +95,70 @@ class Bench:
         return device
 
 
+class CleanDatabases:
+    """Databases of PostgreSQL that hold what new ones hold; each is used again after a while.
+
+    Making the tables for each bench would take longer than most tests.
+    """
+
+    ALIVE = 6  # benches of one test
+
+    def __init__(self, urls: list[str]) -> None:
+        self._engines = {url: create_engine(url) for url in urls}
+        self._next = itertools.cycle(urls)
+        self._verifiers: dict[str, Verifier] = {}
+        tables = reversed(store.metadata.sorted_tables)
+        self._clean = ";".join(f"DELETE FROM {table.name}" for table in tables)
+        for url in urls:
+            Verifier(url, sealing_key=bytes(32)).close()
+
+    def bench(self, **options: Any) -> Bench:
+        """On a clean database, unless a test says on which."""
+        if "url" in options:
+            return Bench(**options)
+        url = next(self._next)
+        if url in self._verifiers:
+            self._verifiers[url].close()
+        random_bytes = random.Random(2).randbytes
+        key = options.setdefault("sealing_key", random_bytes(32))
+        root = {
+            "name": ROOT,
+            "handle": random_bytes(32),
+            "id": "123456789012",
+            "path": "/",
+            "created_s": START_S,
+        }
+        with self._engines[url].begin() as connection:
+            connection.exec_driver_sql(self._clean)
+            store.fill(connection, Sealer(key, random_bytes).seal(b"tokenkit", "seeds"), root)
+        bench = Bench(url=url, **options)
+        self._verifiers[url] = bench.verifier
+        return bench
+
+    def close(self) -> None:
+        for verifier in self._verifiers.values():
+            verifier.close()
+        for engine in self._engines.values():
+            engine.dispose()
+
+
 @pytest.fixture(scope="session")
-def make_bench() -> Callable[..., Bench]:
-    return Bench
+def make_bench(request: pytest.FixtureRequest) -> Iterator[Callable[..., Bench]]:
+    """A bench on a database of its own, of the kind that ``--database`` names."""
+    if request.config.getoption("--database") == "sqlite":
+        yield Bench
+        return
+    postgresql = request.getfixturevalue("postgresql")
+    with ExitStack() as stack:
+        urls = [stack.enter_context(postgresql.database()) for _ in range(CleanDatabases.ALIVE)]
+        databases = CleanDatabases(urls)
+        stack.callback(databases.close)
+        yield databases.bench
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench(make_bench: Callable[..., Bench]) -> Bench:
+    return make_bench()
 
 
 @pytest.fixture(scope="session")

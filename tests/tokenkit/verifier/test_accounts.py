@@ -146,7 +146,7 @@ def test_the_log_is_that_of_all_or_of_one_user(bench: Any) -> None:
         AuditEvent(start_s, "create-user", "ann", None, {}),
         AuditEvent(start_s, "create-user-refused", "ann", None, {"error": "EntityAlreadyExists"}),
         AuditEvent(start_s, "create-authenticator-app", None, phone.serial_number, {}),
-        AuditEvent(start_s, "enable", "ann", phone.serial_number, {}),
+        AuditEvent(start_s, "enable", "ann", phone.serial_number, {"offset_s": 21.0}),
     ]
     assert verifier.audit() == expected
     assert verifier.audit("ann") == [expected[0], expected[1], expected[3]]
@@ -162,8 +162,8 @@ def test_the_log_holds_no_codes(bench: Any) -> None:
         bench.wait(10)
     assert [line.detail for line in bench.verifier.audit()] == [
         {},
-        {},
-        {"offset_steps": 0, "offset_s": 22.5, "rate_ppm": 0.0},
+        {"offset_s": 21.0},
+        {"offset_steps": 0, "offset_s": 21.0, "rate_ppm": 0.0},
         {"error": "Replayed"},
         {"error": "OutOfWindow"},
     ]
@@ -181,6 +181,7 @@ def test_errors_have_iams_code_and_message_and_say_what_to_do() -> None:
     codes = {name: error.code for name, error in errors.items()}
     assert codes == {
         "AccessDenied": "AccessDenied",
+        "BrokenChain": None,
         "Cloned": "AccessDenied",
         "DeleteConflict": "DeleteConflict",
         "EntityAlreadyExists": "EntityAlreadyExists",

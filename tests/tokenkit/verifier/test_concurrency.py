@@ -1,27 +1,31 @@
-"""Requests at once: of threads, and of processes on one SQLite file."""
+"""Requests at once: of threads, and of processes on one database, SQLite or PostgreSQL."""
 
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
 
-from tokenkit.verifier import Replayed, TotpPolicy, VerifierError
+from tokenkit.verifier import Replayed, TotpPolicy, Verifier, VerifierError
+from tokenkit.verifier.seed_file import parse_seed_file
 
 THREADS = 6
 KEY = bytes(range(32))
 EASY = TotpPolicy(window_steps=3, delay_s=0, lock_after=10_000)
 
 
-@pytest.fixture(params=["memory", "file"])
-def bench(request: pytest.FixtureRequest, make_bench: Any, tmp_path: Path) -> Iterator[Any]:
-    url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/mfa.db"
-    bench = make_bench(url=url, sealing_key=KEY, totp=EASY)
+everywhere = pytest.mark.parametrize(
+    "database_url", ["memory", "sqlite", "postgresql"], indirect=True
+)
+
+
+@pytest.fixture
+def bench(make_bench: Any, database_url: str) -> Iterator[Any]:
+    bench = make_bench(url=database_url, sealing_key=KEY, totp=EASY)
     with bench.verifier:
         yield bench
 
@@ -42,6 +46,7 @@ def at_once(requests: list[Callable[[], Any]]) -> Counter[str]:
         return Counter(pool.map(outcome, requests))
 
 
+@everywhere
 def test_one_code_is_accepted_once(bench: Any) -> None:
     phone = bench.phone()
     for _ in range(5):
@@ -52,12 +57,23 @@ def test_one_code_is_accepted_once(bench: Any) -> None:
     assert len(bench.verifier.audit()) == 2 + 5 * THREADS
 
 
+@everywhere
+def test_one_code_is_accepted_once_of_sixty_four(bench: Any) -> None:
+    phone = bench.phone()
+    code = phone.code()
+    assert at_once([lambda: bench.sign_in(phone, code)] * 64) == {"accepted": 1, "Replayed": 63}
+    events = Counter(event.event for event in bench.verifier.audit("root"))
+    assert (events["sign-in"], events["sign-in-refused"]) == (1, 63)
+
+
+@everywhere
 def test_also_if_nobody_says_of_which_device(bench: Any) -> None:
     phone, _ = bench.phone("one"), bench.phone("two")
     outcomes = at_once([lambda: bench.verifier.sign_in("root", phone.code())] * THREADS)
     assert outcomes == {"accepted": 1, "Replayed": THREADS - 1}
 
 
+@everywhere
 def test_also_by_resynchronisation(bench: Any) -> None:
     phone = bench.phone()
     pair = phone.pair()
@@ -68,6 +84,7 @@ def test_also_by_resynchronisation(bench: Any) -> None:
     assert outcomes["accepted"] == 1
 
 
+@everywhere
 def test_every_wrong_code_is_counted(bench: Any) -> None:
     phone = bench.phone()
     wrong = phone.wrong_code()
@@ -76,6 +93,7 @@ def test_every_wrong_code_is_counted(bench: Any) -> None:
     assert bench.device(phone).failures == THREADS
 
 
+@everywhere
 def test_there_is_no_ninth_device(bench: Any) -> None:
     phones = [bench.new_phone(f"phone{number}") for number in range(11)]
     outcomes = at_once([lambda phone=phone: bench.enable(phone) for phone in phones])
@@ -83,6 +101,7 @@ def test_there_is_no_ninth_device(bench: Any) -> None:
     assert len(bench.verifier.devices("root")) == 8
 
 
+@everywhere
 def test_a_device_is_one_users(bench: Any) -> None:
     users = [f"user{number}" for number in range(THREADS)]
     for user in users:
@@ -92,41 +111,68 @@ def test_a_device_is_one_users(bench: Any) -> None:
     assert outcomes == {"accepted": 1, "EntityAlreadyExists": THREADS - 1}
 
 
+@everywhere
 def test_a_name_is_given_once(bench: Any) -> None:
     outcomes = at_once([lambda: bench.verifier.create_user("ann")] * THREADS)
     assert outcomes == {"accepted": 1, "EntityAlreadyExists": THREADS - 1}
 
 
-def test_processes_on_one_file(make_bench: Any, tmp_path: Path) -> None:
+@everywhere
+def test_nor_a_serial_number_or_a_role_twice(bench: Any) -> None:
+    verifier = bench.verifier
+    seeds = parse_seed_file(b"serial number,secret key\nTOKEN000001,GEZDGNBVGY3TQOJQ")
+    for make in (
+        lambda: verifier.create_authenticator_app("phone"),
+        lambda: verifier.add_tokens(seeds),
+        lambda: verifier.create_role("reader", trust_policy="{}"),
+    ):
+        assert at_once([make] * THREADS) == {"accepted": 1, "EntityAlreadyExists": THREADS - 1}
+
+
+def test_a_new_database_is_made_once(database_url: str) -> None:
+    def open_and_close() -> None:
+        Verifier(database_url, sealing_key=KEY).close()
+
+    assert at_once([open_and_close] * THREADS) == {"accepted": THREADS}
+    with Verifier(database_url, sealing_key=KEY) as verifier:
+        assert [user.name for user in verifier.users()] == ["root"]
+
+
+PROCESS = """
+import sys
+from tokenkit.verifier import Replayed, TotpPolicy, Verifier
+now_s = {now_s}
+def opened():
+    policy = TotpPolicy(window_steps=3, delay_s=0, lock_after=10_000)
+    return Verifier("{url}", now=lambda: now_s, sealing_key=bytes(range(32)), totp=policy)
+def accepted(verifier, code):
+    try:
+        verifier.sign_in("root", code, serial_number="{serial_number}")
+    except Replayed:
+        return False
+    return True
+"""
+
+
+def test_processes_on_one_database(make_bench: Any, database_url: str) -> None:
     """Each shows the same thirty codes, one after the other."""
-    path = tmp_path / "mfa.db"
-    bench = make_bench(url=f"sqlite:///{path}", sealing_key=KEY, totp=EASY)
+    bench = make_bench(url=database_url, sealing_key=KEY, totp=EASY)
     phone = bench.phone()
     first_s = bench.now_s
     codes = [phone.code(steps) for steps in range(30)]
     program = f"""
-import sys
-from tokenkit.verifier import Replayed, TotpPolicy, Verifier
-now_s = {first_s}
-verifier = Verifier(
-    "sqlite:///{path}",
-    now=lambda: now_s,
-    sealing_key=bytes(range(32)),
-    totp=TotpPolicy(window_steps=3, delay_s=0, lock_after=10_000),
-)
+verifier = opened()
 print("ready", flush=True)
 sys.stdin.readline()
 for number, code in enumerate({codes}):
     now_s = {first_s} + 30 * number
-    try:
-        verifier.sign_in("root", code, serial_number="{phone.serial_number}")
+    if accepted(verifier, code):
         print(number)
-    except Replayed:
-        pass
 """
+    known = {"now_s": first_s, "url": database_url, "serial_number": phone.serial_number}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", program],
+            [sys.executable, "-c", PROCESS.format(**known) + program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -148,5 +194,32 @@ for number, code in enumerate({codes}):
         accepted.update(output.split())
     assert accepted == {str(number): 1 for number in range(30)}
     bench.wait(30 * 29)
+    with bench.verifier, pytest.raises(Replayed):
+        bench.sign_in(phone)
+
+
+def test_sixty_four_processes_and_one_code(make_bench: Any, database_url: str) -> None:
+    """Each opens the database itself, then all wait for the same moment."""
+    bench = make_bench(url=database_url, sealing_key=KEY, totp=EASY)
+    phone = bench.phone()
+    program = f"""
+import multiprocessing
+context = multiprocessing.get_context("fork")
+barrier = context.Barrier(64)
+def attempt(number):
+    with opened() as verifier:
+        barrier.wait(60)
+        return accepted(verifier, "{phone.code()}")
+with context.Pool(64) as pool:
+    print(pool.map(attempt, range(64), chunksize=1).count(True))
+"""
+    known = {"now_s": bench.now_s, "url": database_url, "serial_number": phone.serial_number}
+    done = subprocess.run(
+        [sys.executable, "-c", PROCESS.format(**known) + program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
     with bench.verifier, pytest.raises(Replayed):
         bench.sign_in(phone)

@@ -41,7 +41,7 @@ class TestEnabling:
         )
         assert bench.verifier.devices("root") == [device]
         assert bench.verifier.audit()[-1] == AuditEvent(
-            bench.now_s, "enable", "root", phone.serial_number, {}
+            bench.now_s, "enable", "root", phone.serial_number, {"offset_s": 21.0}
         )
 
     def test_with_the_previous_and_the_current_code_at_once(self, bench: Any) -> None:
@@ -139,7 +139,7 @@ class TestSigningIn:
             "sign-in",
             "root",
             phone.serial_number,
-            {"offset_steps": 0, "offset_s": 22.5, "rate_ppm": 0.0},
+            {"offset_steps": 0, "offset_s": 21.0, "rate_ppm": 0.0},
         )
 
     def test_without_a_serial_number_the_log_names_the_device(self, bench: Any) -> None:

@@ -137,7 +137,7 @@ def old_url(bench: Any, database_url: str) -> str:
 
 def migrated(url: str) -> int:
     with closing(Store(parse_url(url), make=False)) as opened:
-        return migrate(opened, now_s=NOW_S, random_bytes=random.Random(1).randbytes)
+        return migrate(opened, now=lambda: NOW_S, random_bytes=random.Random(1).randbytes)
 
 
 def contents(url: str) -> dict[str, Any]:

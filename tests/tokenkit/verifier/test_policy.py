@@ -27,6 +27,15 @@ from tokenkit.verifier import TotpPolicy, ValidationError, Verifier, WebAuthnPol
         {"delay_s": -0.1},
         {"delay_s": math.nan},
         {"delay_s": math.inf},
+        {"drift": "both"},
+        {"max_window_steps": -1},
+        {"max_window_steps": 2.0},
+        {"max_rate_ppm": 0.0},
+        {"max_rate_ppm": math.nan},
+        {"max_rate_ppm": 1001.0},
+        {"entry_s": -1.0},
+        {"entry_s": math.nan},
+        {"entry_s": 61.0},
     ],
     ids=repr,
 )
@@ -39,6 +48,8 @@ def test_impossible_rules_for_codes(values: dict[str, Any]) -> None:
 def test_the_extremes_are_possible() -> None:
     TotpPolicy(0, 0.0, 0.0, 0.0, 1)
     TotpPolicy(100, 30 * 86_400.0, 30 * 86_400.0, 1e9, 10**9)
+    TotpPolicy(drift="rate", max_window_steps=0, max_rate_ppm=1e-9, entry_s=0.0)
+    TotpPolicy(drift="rate", max_window_steps=100, max_rate_ppm=1000.0, entry_s=60.0)
 
 
 @pytest.mark.parametrize(

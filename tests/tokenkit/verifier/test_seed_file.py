@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from pskc import PSKC
 
 from tokenkit.verifier import DeviceKind, EntityAlreadyExists, SeedFileError, Verifier, seed_file
-from tokenkit.verifier.seed_file import Seed, read_seed_file
+from tokenkit.verifier.seed_file import (
+    Seed,
+    parse_seed_file,
+    preview_seed_file,
+    read_seed_file,
+)
 from tokenkit.virtual import World, write_csv, write_pskc
 
 KEY = bytes(range(16))
@@ -234,6 +239,138 @@ class TestCsv:
             read(path, text.encode(encoding))
 
 
+def faults(contents: bytes | str, key: bytes | None = None) -> list[tuple[str, str]]:
+    contents = contents if isinstance(contents, bytes) else contents.encode()
+    found = preview_seed_file(contents, key).faults
+    return [(str(fault.place or "file"), fault.message) for fault in found]
+
+
+def package(serial_number: str, key: str = "", suite: str = "") -> str:
+    if suite:
+        key += f"<AlgorithmParameters><Suite>{suite}</Suite></AlgorithmParameters>"
+    return second_package().replace("TOKEN000001", serial_number).replace('totp">', 'totp">' + key)
+
+
+class TestPreview:
+    def test_a_good_file(self) -> None:
+        preview = preview_seed_file(f"{HEADER}TOKEN000001,{SECRET},,,,\n".encode())
+        assert preview.seeds == [Seed("TOKEN000001", bytes(range(20)), "SHA1", 6, 30)]
+        assert [str(place) for place, _ in preview.tokens] == ["line 2"]
+        assert preview.faults == []
+
+    def test_all_faults_of_csv_by_line(self) -> None:
+        text = (
+            f"{HEADER}TOKEN000001,{SECRET},,,,\n"
+            f"TOKEN000002,?,,,,\n"
+            f"TOKEN000003,{SECRET},,9,,\n"
+            f"TOKEN000004,{SECRET}\n"
+            f"TOKEN000001,{SECRET},,,,\n"
+            f'"TOKEN\n5",{SECRET},,,,\n'
+            f"TOKEN000006,{SECRET},60,8,SHA256,\n"
+        )
+        assert faults(text) == [
+            ("line 3", "the secret key is not base32"),
+            ("line 4", "its codes do not have 6 to 8 digits"),
+            ("line 5", "not as many fields as the first line names"),
+            ("line 6", "serial number TOKEN000001 is in it already: line 2"),
+            ("line 8", faults_of_names("TOKEN\n5")),
+        ]
+        seeds = preview_seed_file(text.encode()).seeds
+        assert [seed.serial_number for seed in seeds] == ["TOKEN000001", "TOKEN000006"]
+
+    def test_a_line_after_which_nothing_can_be_read(self) -> None:
+        text = f'{HEADER}TOKEN000001,{SECRET},,,,\n"TOKEN000002,{SECRET},,,,\n'
+        assert faults(text) == [("line 3", "unexpected end of data")]
+
+    def test_all_faults_of_pskc_by_line(self) -> None:
+        xml = pskc_xml().replace(
+            "</KeyPackage>",
+            "</KeyPackage>\n"
+            + package("TOKEN000002", suite="MD5")
+            + package(
+                "TOKEN000003",
+                '<AlgorithmParameters><ResponseFormat Length="six"/></AlgorithmParameters>',
+            )
+            + package("TOKEN000004").replace("</SerialNo>", "</SerialNo><StartDate>?</StartDate>")
+            + package("TOKEN000001")
+            + package("TOKEN000005"),
+        )
+        found = faults(xml)
+        assert [place for place, _ in found] == [
+            f"line {line}, key {key}" for line, key in ((9, 2), (13, 3), (17, 4), (21, 5))
+        ]
+        for (_, message), start in zip(
+            found,
+            [
+                "algorithm 'MD5' is not one of",
+                "not PSKC: invalid literal for int",
+                "not PSKC: Unknown string format",
+                "serial number TOKEN000001 is in it already: line 4, key 1",
+            ],
+            strict=True,
+        ):
+            assert message.startswith(start)
+        seeds = preview_seed_file(xml.encode()).seeds
+        assert [seed.serial_number for seed in seeds] == ["TOKEN000001", "TOKEN000005"]
+
+    def test_several_keys_in_one_package(self) -> None:
+        start, end = pskc_xml().partition("<Key Id")[0], "</KeyPackage></KeyContainer>"
+        key = pskc_xml()[len(start) : -len(end)]
+        hotp = key.replace("pskc:totp", "pskc:hotp")
+        xml = start + hotp + "\n" + key + end
+        assert faults(xml) == [
+            ("line 4, key 1", "hotp token: only TOTP tokens can be enabled"),
+        ]
+        assert [str(place) for place, _ in preview_seed_file(xml.encode()).tokens] == [
+            "line 7, key 2"
+        ]
+
+    @pytest.mark.parametrize(
+        ("contents", "message"),
+        [
+            (b"", "no column 'serial number': the first line names the columns"),
+            (HEADER.encode(), "no token in it"),
+            (b"\xff", "neither XML (PSKC) nor text (CSV)"),
+            (b"<a/>", "not PSKC: Missing KeyContainer"),
+            (b"<a>\n</b>", "not PSKC: Error parsing XML: mismatched tag: line 2, column 2"),
+        ],
+    )
+    def test_what_is_wrong_with_all_of_it(self, contents: bytes, message: str) -> None:
+        assert faults(contents) == [("file", message)]
+
+    def test_a_missing_key_is_said_once(self, path: Path) -> None:
+        write_pskc(WORLD.make_batch("CRYPT", 3).tokens, path, KEY, overwrite=True)
+        [(place, message)] = faults(path.read_bytes())
+        assert place == "file"
+        assert message.endswith("give the pre-shared key")
+        assert faults(path.read_bytes(), KEY) == []
+
+    @given(st.data())
+    def test_it_finds_what_parsing_finds(self, originals: list[bytes], data: st.DataObject) -> None:
+        """The same tokens if there is no fault, and parsing's fault among them if there is."""
+        contents = data.draw(st.sampled_from(originals))
+        for _ in range(data.draw(st.integers(0, 3))):
+            at = data.draw(st.integers(0, len(contents)))
+            instead = data.draw(st.binary(max_size=3))
+            contents = contents[:at] + instead + contents[at + data.draw(st.integers(0, 9)) :]
+        preview = preview_seed_file(contents, KEY)
+        try:
+            seeds = parse_seed_file(contents, "seeds", KEY)
+        except SeedFileError as error:
+            assert preview.faults
+            told = str(error).removeprefix("seeds: ")
+            if " times" not in told:  # of one that is there twice each is told where
+                first = preview.faults[0]
+                assert told == ": ".join(str(part) for part in (first.place, first.message) if part)
+        else:
+            assert preview.faults == []
+            assert preview.seeds == seeds
+
+
+def faults_of_names(serial_number: str) -> str:
+    return f"serial number {serial_number!r}: text of 9 to 256 of A-Z a-z 0-9 _ + = , . @ - / :"
+
+
 class TestFiles:
     @pytest.mark.parametrize(
         ("name", "message"),
@@ -266,6 +403,8 @@ class TestImporting:
         verifier: Verifier = bench.verifier
         path.write_text(contents(1, 2))
         assert verifier.import_seeds(str(path)) == ["TOKEN000001", "TOKEN000002"]
+        asked = [f"TOKEN00000{number}" for number in (3, 2, 1)]
+        assert verifier.known_serial_numbers(asked) == ["TOKEN000001", "TOKEN000002"]
         path.write_text(contents(3, 1))
         with pytest.raises(
             EntityAlreadyExists, match=r"^MFA device already exists\. Nothing.*: TOKEN000001 known"

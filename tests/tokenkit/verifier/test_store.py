@@ -164,11 +164,8 @@ class TestOpening:
     def test_a_file_that_may_not_be_written(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def refuse(path: str, flags: int, mode: int) -> int:
-            assert flags & os.O_RDWR
-            raise PermissionError(13, "Permission denied")
-
-        monkeypatch.setattr(store.os, "open", refuse)
+        path.touch()
+        monkeypatch.setattr(store.os, "access", lambda path, mode: not mode & os.W_OK)
         with pytest.raises(StoreError, match=f"{path}: Permission denied"):
             opened(path)
 
@@ -321,3 +318,21 @@ class TestReaders:
                 other.create_user("ann")
             assert connection.exec_driver_sql(count).scalar_one() == 1
         assert user_names(bench.verifier) == ["ann", "root"]
+
+
+def test_opening_a_file_again_takes_no_locks_from_who_has_it_open(bench: Any, path: Path) -> None:
+    """Closing a file drops the process's POSIX locks on it, SQLite's too: then another process
+    takes the file for its own, and throws away what is written to its log from then on.
+    """
+    bench.verifier.create_user("ann")
+    opened(path).close()
+    program = f"""
+from tokenkit.verifier import Verifier
+with Verifier("sqlite:///{path}", sealing_key=bytes(range(32))) as verifier:
+    print([user.name for user in verifier.users()])
+"""
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, check=True, capture_output=True).stdout == b"['ann', 'root']\n"
+    bench.verifier.create_user("bob")
+    done = subprocess.run(command, check=True, capture_output=True)
+    assert done.stdout == b"['ann', 'bob', 'root']\n"

@@ -16,7 +16,7 @@ from tokenkit.verifier import (
     Replayed,
     totp,
 )
-from tokenkit.verifier.totp import CodeGenerator, TotpState, step, verify
+from tokenkit.verifier.totp import CodeGenerator, TotpState, step, verify, verify_in
 
 ALGORITHMS = ["SHA1", "SHA256", "SHA512"]
 
@@ -171,6 +171,28 @@ def test_the_same_digits_are_not_accepted_again_at_once(
     state = verify(generator, TotpState(), code, now_step, window_steps)
     with pytest.raises(InvalidAuthenticationCode):
         verify(generator, state, code, now_step, window_steps)
+
+
+@given(seeds, offsets, st.integers(-8, 0), st.integers(0, 8), st.integers(-12, 12))
+def test_a_window_that_is_not_the_same_to_both_sides(
+    seed: bytes, offset_steps: int, first: int, last: int, shown: int
+) -> None:
+    generator, now_step = CodeGenerator(seed), 60_000_000
+    amid = now_step + offset_steps
+    state = TotpState(offset_steps, amid - 4)
+    [code] = generator.codes([amid + shown])
+    counters = range(amid + first, amid + last + 1)
+    if generator.codes(counters).count(code) > 1:  # once in a million
+        return
+    if amid + shown not in counters:
+        with pytest.raises(OutOfWindow):
+            verify_in(counters, generator, state, code, now_step)
+    elif shown <= -4:
+        with pytest.raises(Replayed):
+            verify_in(counters, generator, state, code, now_step)
+    else:
+        found = verify_in(counters, generator, state, code, now_step)
+        assert found == TotpState(offset_steps + shown, amid + shown)
 
 
 def test_equal_digits_in_a_window_the_nearer_is_learned_and_all_are_used_up(

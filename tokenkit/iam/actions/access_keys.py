@@ -34,7 +34,13 @@ def delete_access_key(call: Call) -> dict[str, Any]:
     return {}
 
 
-@action(ACTIONS, "GetAccessKeyLastUsed")
+def _owner(call: Call) -> str:
+    """Whose an access key is; of none that there is, anybody's."""
+    key = call.verifier.find_access_key(call.given("AccessKeyId"))
+    return "*" if key is None else call.verifier.user(key.user).arn
+
+
+@action(ACTIONS, "GetAccessKeyLastUsed", _owner)
 def get_access_key_last_used(call: Call) -> dict[str, Any]:
     key_id = call.given("AccessKeyId")
     key = call.verifier.find_access_key(key_id)

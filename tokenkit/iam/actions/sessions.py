@@ -16,6 +16,7 @@ _SESSION_S = 43_200
 _ROOT_SESSION_S = 3_600  # at most, and by default
 _ROLE_SESSION_S = 3_600
 _CHAINED_SESSION_S = 3_600  # at most, where a role assumes a role
+_MAX_SESSION_POLICY = 2_048  # characters: STS
 _ROLE_ARN = re.compile(rf"arn:aws:iam::{ACCOUNT_ID}:role(/.*)?/([^/]+)", re.ASCII)
 
 
@@ -61,6 +62,10 @@ def assume_role(call: Call) -> dict[str, Any]:
         raise AwsError("AccessDenied", "Roles may not be assumed by root accounts.")
     policy = call.given("Policy")
     if policy is not None:
+        if len(policy) > _MAX_SESSION_POLICY:
+            raise AwsError(
+                "PackedPolicyTooLarge", f"A session policy has {_MAX_SESSION_POLICY} characters."
+            )
         parse_policy(policy)
     mfa_s = _check_code(call)
     role = _role(call, arn)

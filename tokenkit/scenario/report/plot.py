@@ -109,9 +109,11 @@ def _limits(device: DeviceRecord) -> tuple[float, float]:
     """
     reach = (device.window_steps + 1) * device.period_s
     near = [a.clock_error_s for a in device.attempts if a.outcome == ACCEPTED]
-    for window in device.windows:
+    for window in device.windows if not device.reaches else []:
         offset_s = window.offset_steps * device.period_s
         near += [offset_s - reach, offset_s + reach]
+    for _, low_s, high_s in device.reaches:
+        near += [low_s - device.period_s, high_s + device.period_s]
     errors = [a.clock_error_s for a in device.attempts] + [error_s for _, error_s in device.curve]
     low, high = min(near + errors, default=0.0), max(near + errors, default=0.0)
     if near:
@@ -135,6 +137,9 @@ def _draw_window(axes: Axes, device: DeviceRecord, end_s: float) -> None:
     A code is sure to pass while the error is within ``window_steps`` of the offset, in steps; up
     to one step beyond it depends on where in a time step each of the two clocks stands.
     """
+    if device.reaches:
+        _draw_reaches(axes, device)
+        return
     if not device.windows:
         return
     dates, offsets = [], []
@@ -153,6 +158,25 @@ def _draw_window(axes: Axes, device: DeviceRecord, end_s: float) -> None:
             [(offset - half) * device.period_s for offset in offsets],
             [(offset + half) * device.period_s for offset in offsets],
             step="post",
+            color=_COLOURS[colour],
+            linewidth=0,
+            zorder=layer,
+        )
+
+
+def _draw_reaches(axes: Axes, device: DeviceRecord) -> None:
+    """The window where it follows the token: it widens until the next code.
+
+    There is none between a removal and the next enrolment.
+    """
+    gaps = [(w.until_s, math.nan, math.nan) for w in device.windows if w.until_s is not None]
+    reaches = sorted([*device.reaches, *gaps], key=lambda each: each[0])
+    dates = _dates([at_s for at_s, _, _ in reaches])
+    for extra_s, colour, layer in ((device.period_s, "edge", 1.0), (0, "window", 1.1)):
+        axes.fill_between(
+            dates,
+            [low_s - extra_s for _, low_s, _ in reaches],
+            [high_s + extra_s for _, _, high_s in reaches],
             color=_COLOURS[colour],
             linewidth=0,
             zorder=layer,

@@ -177,6 +177,7 @@ def _show(
     codes: tuple[str, ...] = ()
     try:
         codes = read()
+        stage.measure_window(device)
     except EmptyBatteryError as error:
         stage.note(str(error))
         outcome = "battery-empty"
@@ -186,5 +187,6 @@ def _show(
     if answers:
         device.last_code = codes[-1]
         device.record.learned(now_s, answers[0].offset_steps)
+        stage.measure_window(device)
     device.record.attempts.append(Attempted(now_s, act, outcome, device.clock_error_s(now_s)))
     return outcome

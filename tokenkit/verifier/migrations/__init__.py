@@ -3,6 +3,8 @@
 A revision in ``versions`` is named after the format that it leads to.
 """
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +15,15 @@ from tokenkit.verifier import records
 from tokenkit.verifier.store import VERSION, Store, about, migrated
 
 
-def migrate(store: Store, *, now_s: float, random_bytes: Callable[[int], bytes]) -> int:
+def migrate(
+    store: Store,
+    *,
+    now: Callable[[], float] = time.time,
+    random_bytes: Callable[[int], bytes] = os.urandom,
+) -> int:
     """Bring ``store`` to the present format, all or nothing; the format that it had.
 
-    ``now_s`` is what things were made at of which nobody knows when. A database that has the
+    What nobody knows the time of was made now. A database that has the
     present format stays as it is. StoreError, MissingExtraError.
     """
     version = store.version()
@@ -32,6 +39,7 @@ def migrate(store: Store, *, now_s: float, random_bytes: Callable[[int], bytes])
     folder = str(Path(__file__).parent)
     config.set_main_option("script_location", folder.replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    now_s = now()
     with store.rebuilding_tables() as connection:
         config.attributes |= {
             "connection": connection,

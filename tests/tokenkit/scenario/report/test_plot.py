@@ -54,6 +54,23 @@ def test_a_device_that_never_was_accepted() -> None:
     assert 'var(--window)"' not in text
 
 
+def test_a_window_that_follows_the_token() -> None:
+    made = device(error_s=-200.0)
+    fixed = picture(made)
+    made.reaches = [(START_S, -20.0, 20.0), (START_S + 99 * DAY_S, -280.0, -100.0)]
+    followed = picture(made)
+    assert "var(--window)" in followed
+    assert followed != fixed
+    assert not leaves_picture(made)
+    made.reaches += [
+        (START_S + 100 * DAY_S, -220.0, -180.0),
+        (START_S + 101 * DAY_S, -220.0, -180.0),
+    ]
+    joined = picture(made)
+    made.windows[0].until_s = START_S + 99.5 * DAY_S  # removed, and enrolled again
+    assert picture(made) != joined
+
+
 @pytest.mark.parametrize("lacking", ["windows", "stays", "curve", "all"])
 @pytest.mark.parametrize("length_s", [0.0, 0.5, 1.0, 1000 * DAY_S])
 def test_little_is_known(lacking: str, length_s: float) -> None:

@@ -76,6 +76,7 @@ def _add_columns() -> None:
         op.add_column("mfa_device", optional(name, sa.Double))
     op.add_column("mfa_device", optional("attestation_format", sa.String(32)))
     op.add_column("mfa_device", optional("transports", sa.JSON))
+    op.add_column("mfa_device", optional("attested_model", sa.String(40)))
     op.add_column("mfa_audit", optional("hash", sa.LargeBinary))
 
 

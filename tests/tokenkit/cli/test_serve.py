@@ -1,0 +1,266 @@
+"""``tokenkit serve`` and ``tokenkit ctl``, as programs of their own."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tokenkit.cli import main
+from tokenkit.service.http_server import listen, port_of
+
+TOKENKIT = [sys.executable, "-m", "tokenkit"]
+TIMEOUT_S = 60
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    for name in ("TOKENKIT_ROOT_PASSWORD", "TOKENKIT_ROOT_ACCESS_KEY", "TOKENKIT_SERVICE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@contextmanager
+def served(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A service, and what it says of itself."""
+    command = [*TOKENKIT, "serve", "--port", "0", "--json", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            yield process, json.loads(line)
+        finally:
+            process.terminate()
+            process.wait(TIMEOUT_S)
+
+
+def ctl(*arguments: str) -> str:
+    done = subprocess.run(
+        [*TOKENKIT, "ctl", *arguments], capture_output=True, text=True, timeout=TIMEOUT_S
+    )
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def test_two_years_pass_and_a_code_is_still_right(tmp_path: Path) -> None:
+    """A stock client assigns a virtual token; a program moves the clock meanwhile."""
+    with served("--tokens", "1", "--clock", "simulated") as (process, said):
+        environment = said["environment"]
+        keys = {
+            "aws_access_key_id": environment["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
+            "region_name": environment["AWS_DEFAULT_REGION"],
+            "endpoint_url": said["url"],
+        }
+        iam, sts = (boto3.client(name, **keys) for name in ("iam", "sts"))
+        iam.create_user(UserName="ann")
+        code1, code2 = ctl("two-codes").split()
+        [serial_number] = said["tokens"]
+        iam.enable_mfa_device(
+            UserName="ann",
+            SerialNumber=serial_number,
+            AuthenticationCode1=code1,
+            AuthenticationCode2=code2,
+        )
+        assert serial_number in ctl("devices")
+        ctl("clock", "advance", "2 years")
+        code1, code2 = ctl("two-codes").split()
+        iam.resync_mfa_device(
+            UserName="ann",
+            SerialNumber=serial_number,
+            AuthenticationCode1=code1,
+            AuthenticationCode2=code2,
+        )
+        assert sts.get_caller_identity()["Arn"].endswith(":root")
+        assert '"event":"resync' in ctl("audit").replace(" ", "")
+        assert stat.S_IMODE(Path(said["control"]).stat().st_mode) == 0o600
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT_S) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert not Path(said["control"]).exists()
+    assert "no service is running; start one with: tokenkit serve" in ctl("clock")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_it_cleanly(number: signal.Signals) -> None:
+    with served() as (process, said):
+        process.send_signal(number)
+        assert process.wait(TIMEOUT_S) == 0
+    assert not Path(said["control"]).exists()
+
+
+def test_a_command_has_it_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of another account")
+    monkeypatch.setenv("TOKENKIT_ROOT_ACCESS_KEY", "AKIAROOTROOTROOTROOT:secret")
+    program = (
+        "import os, boto3; e = os.environ; assert 'AWS_SESSION_TOKEN' not in e;"
+        "assert e['AWS_SECRET_ACCESS_KEY'] == 'secret';"
+        "print(boto3.client('sts').get_caller_identity()['Arn'], e['AWS_ACCESS_KEY_ID']);"
+        "raise SystemExit(7)"
+    )
+    done = subprocess.run(
+        [*TOKENKIT, "serve", "--port", "0", "--", sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert (done.returncode, done.stderr) == (7, "")
+    assert done.stdout == "arn:aws:iam::123456789012:root AKIAROOTROOTROOTROOT\n"
+
+
+def test_what_is_printed_can_be_pasted() -> None:
+    command = [*TOKENKIT, "serve", "--port", "0", "--tokens", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = []
+        while not lines or not lines[-1].startswith("export AWS_DEFAULT_REGION"):
+            lines.append(process.stdout.readline())
+        process.terminate()
+    assert lines[0].startswith("# console: http://localhost:")
+    assert "# sign in as root with the password" in lines[1]
+    script = "".join(lines) + "env"
+    shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "AWS_ENDPOINT_URL_IAM=http://localhost:" in shown
+
+
+def test_a_database_stays_and_root_keeps_password_and_key(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("00" * 32)
+    options = ("--db", f"sqlite:///{tmp_path / 'mfa.db'}", "--sealing-key-file", str(key))
+    with served(*options) as (_, first):
+        ctl("make-user", "ann", "--password", "long enough")
+    with served(*options) as (_, second):
+        assert "user/ann" in ctl("users")
+    assert first["root_password"]
+    assert second["root_password"] is None
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    assert [first["environment"][name] for name in names] == (
+        [second["environment"][name] for name in names]
+    )
+
+
+def test_a_control_file_of_one_that_was_killed_is_replaced(tmp_path: Path) -> None:
+    """Also where its port is the new one's by now."""
+    control = tmp_path / "service.control"
+    with served("--control", str(control)) as (process, said):
+        port = said["url"].rpartition(":")[2]
+        process.kill()
+        process.wait(TIMEOUT_S)
+    assert control.exists()
+    for options in (("--port", port), ()):
+        with served("--control", str(control), *options):
+            assert "running" in ctl("--control", str(control), "clock")
+            assert "it is there already" in refused("--control", str(control))
+
+
+def refused(*options: str) -> str:
+    done = subprocess.run(
+        [*TOKENKIT, "serve", "--port", "0", *options, "--", "true"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    return line
+
+
+def test_several_services_are_told_apart() -> None:
+    with served() as (_, first), served("--clock", "simulated"):
+        assert "several services are running; say which: --control FILE" in ctl("clock")
+        assert "running" in ctl("--control", first["control"], "clock")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--db", "sqlite:////nonexistent/mfa.db"], "/nonexistent/mfa.db"),
+        (["--db", "sqlite:///mfa.db"], "sealing"),
+        (["--db", "nonsense"], "nonsense"),
+        (["--policy", "/nonexistent.toml"], "/nonexistent.toml"),
+        (["--seeds", "/nonexistent.csv"], "/nonexistent.csv"),
+        (["--sealing-key-file", "/nonexistent"], "/nonexistent"),
+        (["--control", "/nonexistent/control"], "/nonexistent/control"),
+        (["--start", "2026-01-01T00:00:00Z"], "--start is for --clock simulated"),
+        (["--clock", "simulated", "--start", "soon"], "no ISO 8601 time"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "nonexistent" in options[1]:
+        monkeypatch.setenv("TOKENKIT_SEALING_KEY", "00" * 32)
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--port", "0", *options, "--", "true"])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with listen(0) as listener:
+        port = port_of(listener)
+        with pytest.raises(SystemExit) as ended:
+            main(["serve", "--port", str(port), "--", "true"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"tokenkit: port {port} is in use: choose another by --port, or 0 for any that is free\n"
+    )
+
+
+def test_a_wrong_sealing_key_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'mfa.db'}"
+    codes = []
+    for key in ("00" * 32, "11" * 32):
+        monkeypatch.setenv("TOKENKIT_SEALING_KEY", key)
+        with pytest.raises(SystemExit) as ended:
+            main(["serve", "--port", "0", "--db", url, "--", "true"])
+        codes.append(ended.value.code)
+    assert codes == [0, 2]
+    [line] = capsys.readouterr().err.splitlines()
+    assert "the sealing key does not open" in line
+
+
+def test_a_command_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--port", "0", "--", f"nothing-{os.getpid()}"])
+    assert ended.value.code == 127
+    assert "there is no such command" in capsys.readouterr().err
+
+
+def test_the_rest_of_ctl() -> None:
+    with served("--tokens", "1", "--clock", "simulated", "--start", "2026-01-01T00:00:00Z"):
+        assert ctl("clock").endswith("2026-01-01T00:00:00.000Z standing\n")
+        assert ctl("clock", "set", "2026-06-01T00:00:00Z").startswith("2026-06-01")
+        assert ctl("move", "5 °C").endswith("lies at 5 °C\n")
+        assert "did you mean warehouse" in ctl("move", "warehose")
+        assert len(ctl("press").strip()) == 6
+        assert "has a new battery" in ctl("battery", "--outage", "1 h")
+        assert "stays dark" in ctl("press")
+        assert ctl("make-tokens", "2", "--prefix", "DRAWER").split() == (
+            ["DRAWER00000001", "DRAWER00000002"]
+        )
+        assert "DRAWER00000002" in ctl("tokens")
+        assert json.loads(ctl("tokens", "--json"))[0]["place"] == "5 °C"
+        assert "root has no MFA device" in ctl("findings")
+        assert "is unlocked" in ctl("unlock", "DRAWER00000001")
+        assert "does not exist" in ctl("unlock", "DRAWER00000009")

@@ -1,0 +1,295 @@
+"""MFA at the console: signing in with codes, assigning, setting right, removing."""
+
+import html
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pyotp
+import pytest
+
+from tokenkit.verifier import AccountPolicy
+from tokenkit.web.pending_apps import KEPT_S
+from tokenkit.web.sign_in import WRONG_CODE, WRONG_PAIR
+
+DENY_WITHOUT_MFA = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "iam:*", "Resource": "*"},
+            {
+                "Effect": "Deny",
+                "Action": "iam:DeactivateMFADevice",
+                "Resource": "*",
+                "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+            },
+        ],
+    }
+)
+
+
+def wait(browser: Any, seconds: float = 30.0) -> None:
+    browser.service.clock.advance(seconds)
+
+
+def choose_app(browser: Any, name: str = "phone") -> pyotp.TOTP:
+    """Go as far as the page with the QR code; what scanned it."""
+    browser.open("assign")
+    browser.send("assign", name=name, kind="authenticator-app")
+    assert browser.page == "assign/authenticator-app", browser.error()
+    found = re.search(r'class="secret">(.*?)<', browser.answer.text)
+    assert found is not None
+    return pyotp.TOTP(found[1].replace(" ", ""))
+
+
+def code(browser: Any, app: pyotp.TOTP) -> str:
+    return app.at(browser.service.clock.now())
+
+
+def two_codes(browser: Any, app: pyotp.TOTP) -> dict[str, str]:
+    wait(browser)
+    first = code(browser, app)
+    wait(browser)
+    return {"code1": first, "code2": code(browser, app)}
+
+
+@pytest.fixture
+def app(browser: Any) -> pyotp.TOTP:
+    """Ann's, with which she signed in; the code that it shows was not used."""
+    browser.sign_in("ann")
+    app = choose_app(browser)
+    browser.send("assign/authenticator-app", **two_codes(browser, app))
+    assert browser.message() == "MFA device phone is assigned."
+    wait(browser)
+    return app
+
+
+def test_a_device_is_demanded_from_then_on(browser: Any, app: pyotp.TOTP) -> None:
+    browser.send("sign-out")
+    browser.sign_in("ann")
+    assert browser.page == "sign-in/mfa"
+    browser.open("security-credentials")
+    assert browser.page == "sign-in/mfa"
+    browser.send("sign-in/mfa", code=code(browser, app))
+    assert browser.page == "security-credentials"
+
+
+def test_a_first_device_ends_what_a_password_alone_began(
+    browser: Any, new_browser: Callable[[], Any]
+) -> None:
+    thief = new_browser()
+    thief.sign_in("ann")
+    browser.sign_in("ann")
+    app = choose_app(browser)
+    browser.send("assign/authenticator-app", **two_codes(browser, app))
+    thief.open("security-credentials")
+    assert thief.page == "sign-in"
+    browser.open("security-credentials")
+    assert browser.page == "security-credentials"
+
+
+def test_one_text_for_all_codes_that_fail_and_a_way_out(browser: Any, app: pyotp.TOTP) -> None:
+    used = code(browser, app)
+    browser.send("sign-out")
+    browser.sign_in("ann")
+    browser.send("sign-in/mfa", code=used)
+    browser.send("sign-out")
+    browser.sign_in("ann")
+    for wrong in (used, "000000", "soon", ""):
+        answer = browser.send("sign-in/mfa", code=wrong)
+        assert answer.status_code == 403
+        assert browser.error() == WRONG_CODE
+        assert 'href="/console/sign-in/resync"' in answer.text
+        assert 'value="000000"' not in answer.text
+
+
+def test_a_device_out_of_step_is_set_right_at_sign_in(browser: Any, app: pyotp.TOTP) -> None:
+    browser.send("sign-out")
+    browser.sign_in("ann")
+    ahead_s = 600.0
+
+    def shown() -> str:
+        return app.at(browser.service.clock.now() + ahead_s)
+
+    browser.send("sign-in/mfa", code=shown())
+    assert browser.error() == WRONG_CODE
+    browser.open("sign-in/resync")
+    serial_number = browser.verifier.devices("ann")[0].serial_number
+    browser.send("sign-in/resync", serial=serial_number, code1=shown(), code2=shown())
+    assert browser.error() == WRONG_PAIR
+    wait(browser, 60)
+    first = shown()
+    wait(browser)
+    browser.send("sign-in/resync", serial=serial_number, code1=first, code2=shown())
+    assert browser.page == "sign-in/mfa"
+    assert "synchronised" in browser.message()
+    browser.send("sign-in/mfa", code=shown())
+    assert browser.error() == WRONG_CODE  # two codes set it right, a third signs in
+    wait(browser, 60)
+    browser.send("sign-in/mfa", code=shown())
+    assert browser.page == "security-credentials"
+
+
+def test_nobody_sets_another_users_device_right(
+    browser: Any, app: pyotp.TOTP, new_browser: Callable[[], Any]
+) -> None:
+    root = new_browser()
+    root.sign_in("root")
+    [device] = browser.verifier.devices("ann")
+    root.open("assign")
+    for path in ("resync", "remove"):
+        answer = root.send(path, serial=device.serial_number, **two_codes(browser, app))
+        assert answer.status_code == 404
+        assert "You have no such MFA device" in root.error()
+        root.open("assign")
+    assert browser.verifier.devices("ann") == [device]
+
+
+def test_codes_may_be_typed_in_groups(browser: Any) -> None:
+    browser.sign_in("ann")
+    app = choose_app(browser)
+    codes = two_codes(browser, app)
+    grouped = {name: f" {each[:3]} {each[3:]}" for name, each in codes.items()}
+    browser.send("assign/authenticator-app", **grouped)
+    assert browser.page == "security-credentials"
+
+
+def test_an_app_that_is_given_up_leaves_its_name(browser: Any) -> None:
+    browser.sign_in("ann")
+    first = choose_app(browser)
+    second = choose_app(browser)
+    assert first.secret != second.secret
+    wait(browser, KEPT_S)
+    browser.open("assign/authenticator-app")
+    assert browser.page == "assign"
+    assert "Begin anew" in browser.message()
+    third = choose_app(browser)
+    browser.send("assign/authenticator-app", **two_codes(browser, third))
+    assert browser.message() == "MFA device phone is assigned."
+
+
+def test_names_that_are_taken(
+    browser: Any, app: pyotp.TOTP, new_browser: Callable[[], Any]
+) -> None:
+    browser.open("assign")
+    browser.send("assign", name="phone", kind="security-key")
+    assert "You have a device of that name" in browser.error()
+    root = new_browser()
+    root.sign_in("root")
+    root.open("assign")
+    root.send("assign", name="phone", kind="authenticator-app")
+    assert "exists in this account" in root.error()
+    assert 'value="phone"' in root.answer.text
+    assert re.search(r'value="authenticator-app" checked', root.answer.text)
+
+
+@pytest.mark.parametrize("kind", ["security-key", "hardware-token", "authenticator-app"])
+def test_bad_names_stay_in_their_field(browser: Any, kind: str) -> None:
+    browser.sign_in("ann")
+    browser.open("assign")
+    for name in ("", "two words", "ä", "a" * 129, "<b>"):
+        assert browser.send("assign", name=name, kind=kind).status_code == 400
+        assert f'value="{html.escape(name)}"' in browser.answer.text
+        assert "without spaces" in browser.error()
+    assert browser.verifier.devices("ann") == []
+
+
+def test_a_hardware_token_by_its_serial_number(browser: Any) -> None:
+    [serial_number] = browser.service.tokens.make()
+    token = browser.service.tokens.find(serial_number)
+    first = token.code()
+    wait(browser)
+    codes = {"code1": first, "code2": token.code()}
+    browser.sign_in("ann")
+    browser.open("assign/hardware-token?name=blue")
+    browser.send("assign/hardware-token", name="blue", serial=serial_number, code1="1", code2="2")
+    assert browser.answer.status_code == 400
+    assert f'value="{serial_number}"' in browser.answer.text
+    assert 'name="name" value="blue"' in browser.answer.text
+    browser.send("assign/hardware-token", name="blue", serial=f" {serial_number} ", **codes)
+    [device] = browser.verifier.devices("ann")
+    assert (device.name, device.serial_number) == ("blue", serial_number)
+    browser.open(f"remove?serial={quote(serial_number)}")
+    assert "It is your only one" in browser.answer.text
+    browser.send("remove", serial=serial_number)
+    assert browser.verifier.devices("ann") == []
+
+
+def test_policies_are_asked(browser: Any, app: pyotp.TOTP) -> None:
+    browser.verifier.put_user_policy("ann", "read", DENY_WITHOUT_MFA.replace("iam:*", "iam:Get*"))
+    [device] = browser.verifier.devices("ann")
+    assert 'href="/console/assign"' not in browser.open("security-credentials").text
+    browser.open("assign")
+    answer = browser.send("assign", name="more", kind="hardware-token")
+    assert answer.status_code == 403
+    assert browser.error() == "You are not authorized to perform iam:EnableMFADevice."
+    browser.verifier.put_user_policy("ann", "read", DENY_WITHOUT_MFA)
+    browser.open("assign")
+    browser.send("remove", serial=device.serial_number)  # with MFA, which the policy asks for
+    assert browser.verifier.devices("ann") == []
+
+
+class TestWhereMfaIsRequired:
+    @pytest.fixture
+    def account(self) -> AccountPolicy:
+        return AccountPolicy(mfa_required_for_users=True)
+
+    def test_nothing_but_assigning(self, browser: Any) -> None:
+        browser.sign_in("ann")
+        assert browser.page == "assign"
+        assert "This account demands MFA" in browser.answer.text
+        for path in ("", "security-credentials", "resync?serial=TKTEST00000001", "sign-in"):
+            browser.open(path)
+            assert browser.page == "assign"
+        app = choose_app(browser)
+        browser.send("assign/authenticator-app", **two_codes(browser, app))
+        assert browser.page == "security-credentials"
+        [device] = browser.verifier.devices("ann")
+        browser.open("assign")
+        browser.send("remove", serial=device.serial_number)
+        assert browser.page == "assign"
+
+    def test_who_began_before_the_device_was_there_must_show_it(
+        self, browser: Any, new_browser: Callable[[], Any]
+    ) -> None:
+        thief = new_browser()
+        thief.sign_in("ann")
+        [serial_number] = browser.service.tokens.make()
+        token = browser.service.tokens.find(serial_number)
+        first = token.code()
+        wait(browser)
+        browser.verifier.enable("ann", serial_number, first, token.code())
+        thief.send("assign", name="mine", kind="authenticator-app")
+        assert thief.page == "sign-in/mfa"
+
+    def test_root_is_not_asked_by_a_rule_for_users(self, browser: Any) -> None:
+        browser.sign_in("root")
+        assert browser.page == "security-credentials"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "[]", "null", "{", "[" * 100_000, '{"id": 1}', '{"id": "x", "answer": {}}', '"\\ud800"'],
+)
+def test_a_security_keys_answer_that_is_none(browser: Any, body: str) -> None:
+    browser.sign_in("ann")
+    browser.open("assign")
+    answer = browser.client.post(
+        "/console/assign/security-key/complete",
+        content=body,
+        headers={"content-type": "application/json", "x-csrf-token": browser.csrf()},
+    )
+    assert 400 <= answer.status_code < 500
+    assert answer.json()["error"]
+
+
+def test_scripts_of_who_is_not_signed_in_are_told(browser: Any) -> None:
+    browser.open("sign-in")
+    headers = {"content-type": "application/json", "x-csrf-token": browser.csrf()}
+    answer = browser.client.post(
+        "/console/assign/security-key/begin", content="{}", headers=headers
+    )
+    assert answer.status_code == 403
+    assert answer.json()["go"] == "/console/sign-in"

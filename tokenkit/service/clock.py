@@ -1,0 +1,26 @@
+"""Moving the clock of a service."""
+
+from tokenkit.scenario.names import END_S
+from tokenkit.service.service import Service
+from tokenkit.virtual import AdvancedClock
+
+
+class ServiceClock(AdvancedClock):
+    """Runs with the computer's; a token whose next code is waited for moves it ahead instead."""
+
+    def wait_until(self, true_s: float) -> None:
+        self.advance(max(0.0, true_s - self.now()))
+
+
+def advance(service: Service, by_s: float) -> None:
+    """Move the clock forward. ValueError at the end of the year 9998."""
+    if not service.clock.now() + by_s < END_S:
+        raise ValueError("time ends with the year 9998: move the clock by less")
+    service.clock.advance(by_s)
+
+
+def set_to(service: Service, true_s: float) -> None:
+    """Move the clock forward to ``true_s``. ValueError if that is past."""
+    if true_s < service.clock.now():
+        raise ValueError("time does not go back: name a later one, or start a new service")
+    service.clock.set(true_s)

@@ -1,0 +1,60 @@
+"""A service as ``tokenkit serve`` has it: its clock, its database, and what is in it at first."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tokenkit.service.clock import ServiceClock
+from tokenkit.service.policy_file import Policies
+from tokenkit.service.service import Service
+from tokenkit.verifier import Verifier
+from tokenkit.verifier.seed_file import read_seed_file
+from tokenkit.virtual import SimulatedClock, SystemClock, World
+
+
+@contextmanager
+def opened_service(
+    url: str,
+    sealing_key: bytes | None,
+    policies: Policies,
+    *,
+    simulated: bool = False,
+    start_s: float | None = None,
+    seed_file: Path | None = None,
+    tokens: int = 0,
+) -> Iterator[Service]:
+    """A service on the database at ``url``.
+
+    Its clock is the computer's, or stands still if ``simulated``; it begins at ``start_s`` where
+    that is given, but never before the last line of the log, so that time goes on where it was
+    left. Tokens of ``seed_file`` that are known already are passed over; ``tokens`` virtual ones
+    are made. The verifier's errors; ValueError for a start that is past by the computer's clock.
+    """
+    now_s = SystemClock().now()
+    clock = SimulatedClock(now_s if start_s is None else start_s) if simulated else ServiceClock()
+    if not simulated and start_s is not None:
+        clock.set(start_s)
+    with Verifier(
+        url,
+        now=clock.now,
+        sealing_key=sealing_key,
+        totp=policies.totp,
+        webauthn=policies.webauthn,
+        account=policies.account,
+    ) as verifier:
+        for line in verifier.audit_page(limit=1).lines:
+            if line.at_s > clock.now():
+                clock.set(line.at_s)
+        service = Service(verifier, World(clock=clock))
+        if seed_file is not None:
+            _import(verifier, seed_file)
+        if tokens:
+            service.tokens.make(count=tokens)
+        yield service
+
+
+def _import(verifier: Verifier, path: Path) -> None:
+    seeds = read_seed_file(path)
+    known = set(verifier.known_serial_numbers([seed.serial_number for seed in seeds]))
+    if new := [seed for seed in seeds if seed.serial_number not in known]:
+        verifier.add_tokens(new)

@@ -1,0 +1,49 @@
+"""The audit log, a page at a time."""
+
+from dataclasses import dataclass
+
+from tokenkit.verifier import records
+from tokenkit.verifier.desk import Desk
+from tokenkit.verifier.errors import ValidationError
+from tokenkit.verifier.model import AuditEvent
+
+MOST_LINES = 1000
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """Lines of the log, newest first; ``older`` is where the next page begins, if there is one."""
+
+    lines: tuple[AuditEvent, ...]
+    older: int | None = None
+
+
+class AuditPages(Desk):
+    """The part of a verifier that shows its log."""
+
+    def audit_page(
+        self,
+        *,
+        user: str | None = None,
+        serial_number: str | None = None,
+        event: str | None = None,
+        refused: bool | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> AuditPage:
+        """The newest ``limit`` lines, or those before where another page ended.
+
+        ``event`` is an event without ``-refused``; with ``refused`` only refusals are told, or
+        none. Nobody is looked up: of an unknown name there are no lines. ValidationError.
+        """
+        if not 1 <= limit <= MOST_LINES:
+            raise ValidationError(f"limit is from 1 to {MOST_LINES}, not {limit}")
+        with self._store.reading() as connection:
+            rows = records.audit_page(
+                connection, user, serial_number, event, refused, before, limit + 1
+            )
+        lines = tuple(
+            AuditEvent(row.at_s, row.event, row.user, row.serial_number, row.detail)
+            for row in rows[:limit]
+        )
+        return AuditPage(lines, rows[limit - 1].id if len(rows) > limit else None)

@@ -1,0 +1,223 @@
+"""Users and their devices, for administrators."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from markupsafe import Markup
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tokenkit.verifier import (
+    ROOT,
+    Device,
+    NoSuchEntity,
+    User,
+    ValidationError,
+    VerifierError,
+)
+from tokenkit.verifier.names import user_arn
+from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
+from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
+from tokenkit.web.admin_pages import administrators, demand
+from tokenkit.web.visit import Visit, visited
+
+_MOST_LINES = 1000
+
+
+@administrators("iam:ListUsers")
+def show_users(visit: Visit) -> Response:
+    return _users_page(visit)
+
+
+def _users_page(visit: Visit, status: int = 200, **context: Any) -> Response:
+    devices = visit.verifier.devices()
+    users = [
+        (user, [each for each in devices if each.user == user.name])
+        for user in visit.verifier.users()
+        if user.name != ROOT or visit.user == ROOT
+    ]
+    return visit.page("admin_users.html", status, users=users, **context)
+
+
+@visited
+def create_user(visit: Visit) -> Response:
+    """With a password or without one; a password that is refused leaves no user behind."""
+    name, password = visit.text("name").strip(), visit.text("password")
+    demand(visit, "iam:CreateUser", user_arn(name))
+    if password:
+        demand(visit, "iam:CreateLoginProfile", user_arn(name))
+    try:
+        visit.verifier.create_user(name)
+        if password:
+            try:
+                visit.verifier.set_password(name, password)
+            except VerifierError:
+                visit.verifier.delete_user(name)
+                raise
+    except VerifierError as error:
+        return _users_page(visit, 400, error=str(error), form={"name": name})
+    return visit.go("admin/users", f"User {name} was created.")
+
+
+def _user(visit: Visit) -> User:
+    """The user whom the address names. NoSuchEntity for root, whom only root can name."""
+    name = visit.path("name")
+    if name == ROOT and visit.user != ROOT:
+        raise NoSuchEntity(f"The user with name {name} cannot be found.")
+    return visit.verifier.user(name)
+
+
+@visited
+def show_user(visit: Visit) -> Response:
+    user = _user(visit)
+    demand(visit, "iam:GetUser", user.arn)
+    demand(visit, "iam:ListMFADevices", user.arn)
+    return _user_page(visit, user)
+
+
+def _user_page(visit: Visit, user: User, status: int = 200, **context: Any) -> Response:
+    devices = visit.verifier.devices(user.name)
+    return visit.page("admin_user.html", status, user=user, devices=devices, **context)
+
+
+@visited
+def set_password(visit: Visit) -> Response:
+    user = _user(visit)
+    demand(visit, "iam:UpdateLoginProfile", user.arn)
+    try:
+        visit.verifier.set_password(user.name, visit.text("password"))
+    except VerifierError as error:
+        return _user_page(visit, user, 400, error=str(error))
+    return visit.go(f"admin/users/{user.name}", f"The password of {user.name} was set.")
+
+
+@visited
+def ask_to_delete(visit: Visit) -> Response:
+    user = _user(visit)
+    demand(visit, "iam:DeleteUser", user.arn)
+    return _delete_page(visit, user)
+
+
+def _delete_page(visit: Visit, user: User, status: int = 200, **context: Any) -> Response:
+    verifier = visit.verifier
+    return visit.page(
+        "admin_delete_user.html",
+        status,
+        user=user,
+        devices=verifier.devices(user.name),
+        access_keys=verifier.access_keys(user.name),
+        policies=verifier.user_policies(user.name),
+        **context,
+    )
+
+
+@visited
+def delete_user(visit: Visit) -> Response:
+    """With all that the user holds, as AWS's console does; IAM itself demands it gone before."""
+    user = _user(visit)
+    demand(visit, "iam:DeleteUser", user.arn)
+    try:
+        if user.name == ROOT:
+            raise ValidationError("The root user cannot be deleted.")
+        if user.name == visit.user:
+            raise ValidationError("You cannot delete yourself.")
+        if visit.text("confirm").strip() != user.name:
+            raise ValidationError(f"To confirm, write the name: {user.name}.")
+        _take_all_from(visit, user)
+        visit.verifier.delete_user(user.name)
+    except VerifierError as error:
+        return _delete_page(visit, user, 400, error=str(error))
+    return visit.go("admin/users", f"User {user.name} was deleted.")
+
+
+def _take_all_from(visit: Visit, user: User) -> None:
+    verifier, name = visit.verifier, user.name
+    keys, policies = verifier.access_keys(name), verifier.user_policies(name)
+    devices = verifier.devices(name)
+    for is_held, action in (
+        (user.has_password, "iam:DeleteLoginProfile"),
+        (keys, "iam:DeleteAccessKey"),
+        (policies, "iam:DeleteUserPolicy"),
+        (devices, "iam:DeactivateMFADevice"),
+    ):
+        if is_held:
+            demand(visit, action, user.arn)
+    if user.has_password:  # first, so that the user cannot sign in meanwhile
+        verifier.remove_password(name)
+    for key in keys:
+        verifier.delete_access_key(name, key.id)
+    for policy in policies:
+        verifier.delete_user_policy(name, policy)
+    for device in devices:
+        verifier.deactivate(name, device.serial_number)
+
+
+@administrators("iam:ListUsers")
+def show_devices(visit: Visit) -> Response:
+    """All devices, and what is amiss with users and with them."""
+    return visit.page(
+        "admin_devices.html",
+        devices=visit.verifier.devices(),
+        findings=visit.verifier.findings(),
+        show_user=True,
+    )
+
+
+@administrators("iam:ListUsers")
+def show_device(visit: Visit) -> Response:
+    """The clock of one token or app."""
+    device = _device(visit.verifier.devices(), visit.query("serial"))
+    if not device.period_s:
+        raise NoSuchEntity("A security key has no clock.")
+    lines = visit.verifier.audit_page(serial_number=device.serial_number, limit=_MOST_LINES).lines
+    now_s = visit.service.clock.now()
+    truth: list[Point] = []
+    with suppress(NoSuchEntity):  # most tokens are real ones
+        token = visit.service.tokens.find(device.serial_number)
+        truth = true_errors(token, min(line.at_s for line in lines), now_s)
+    drift = drift_of(
+        device,
+        lines[::-1],
+        visit.verifier.totp,
+        now_s,
+        partial(visit.verifier.windows, device.serial_number),
+        truth,
+    )
+    return visit.page(
+        "admin_device.html",
+        device=device,
+        drift=drift,
+        facts=drift_facts(device),
+        words=drift_in_words(drift),
+        chart=Markup(drift_svg(drift, device.name or device.serial_number, "drift")),
+    )
+
+
+def _device(devices: Sequence[Device], serial_number: str) -> Device:
+    for device in devices:
+        if device.serial_number == serial_number:
+            return device
+    raise NoSuchEntity(f"MFA Device with serial number {serial_number} does not exist.")
+
+
+@administrators("tokenkit:UnlockMFADevice")
+def unlock(visit: Visit) -> Response:
+    serial_number = visit.text("serial")
+    device = _device(visit.verifier.devices(), serial_number)
+    visit.verifier.unlock(serial_number)
+    return visit.go(f"admin/users/{device.user}", f"Device {serial_number} was unlocked.")
+
+
+USER_ROUTES = [
+    Route("/admin/users", show_users),
+    Route("/admin/users", create_user, methods=["POST"]),
+    Route("/admin/users/{name}", show_user),
+    Route("/admin/users/{name}/password", set_password, methods=["POST"]),
+    Route("/admin/users/{name}/delete", ask_to_delete),
+    Route("/admin/users/{name}/delete", delete_user, methods=["POST"]),
+    Route("/admin/devices", show_devices),
+    Route("/admin/device", show_device),
+    Route("/admin/unlock", unlock, methods=["POST"]),
+]

@@ -1,0 +1,210 @@
+"""Assign MFA device: a name and a kind, then what that kind needs."""
+
+import re
+
+from markupsafe import Markup
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tokenkit.verifier import (
+    MAX_DEVICES,
+    AccessDenied,
+    EntityAlreadyExists,
+    LimitExceeded,
+    NoSuchEntity,
+    ValidationError,
+    VerifierError,
+)
+from tokenkit.web.codes import clean
+from tokenkit.web.pending_apps import PendingApp, PendingApps
+from tokenkit.web.security_key import begun, completed
+from tokenkit.web.sign_in import admit
+from tokenkit.web.visit import ENROL, SIGNED_IN, Visit, visited
+
+KINDS = ("security-key", "authenticator-app", "hardware-token")
+_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
+_BAD_NAME = (
+    "Give the device a name of 1 to 128 of the letters A-Z and a-z, digits, and _ + = , . @ -"
+    " without spaces."
+)
+_FULL = f"You have {MAX_DEVICES} MFA devices, which is the most there can be: remove one first."
+
+
+def choose(visit: Visit) -> Response:
+    _pending(visit).give_up(visit.user)
+    full = len(visit.verifier.devices(visit.user)) >= MAX_DEVICES
+    form = {"name": visit.query("name"), "kind": visit.query("kind")}
+    return visit.page("assign.html", form=form, error=_FULL if full else None)
+
+
+def chosen(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
+    name, kind = visit.text("name").strip(), visit.text("kind")
+    try:
+        _check(visit, name, kind)
+        if kind == "authenticator-app":
+            _begin_app(visit, name)
+    except VerifierError as error:
+        form = {"name": name, "kind": kind}
+        return visit.page("assign.html", 400, form=form, error=_readable(error))
+    return visit.go(f"assign/{kind}", name=name)
+
+
+def _check(visit: Visit, name: str, kind: str) -> None:
+    """ValidationError, LimitExceeded, EntityAlreadyExists."""
+    _check_name(name)
+    if kind not in KINDS:
+        raise ValidationError("Choose what kind of device it is.")
+    devices = visit.verifier.devices(visit.user)
+    if len(devices) >= MAX_DEVICES:
+        raise LimitExceeded(_FULL)
+    if any(device.name == name for device in devices):
+        raise EntityAlreadyExists("You have a device of that name: choose another name.")
+
+
+def _check_name(name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise ValidationError(_BAD_NAME)
+
+
+def _readable(error: VerifierError) -> str:
+    return error.message if isinstance(error, ValidationError) else str(error)
+
+
+def _assigned(visit: Visit, name: str) -> str:
+    """Where to go on. Who had to assign a device has proved it by that, and is in.
+
+    A first device ends what was begun by a password alone, here or elsewhere.
+    """
+    user = visit.user
+    if len(visit.verifier.devices(user)) == 1:
+        visit.verifier.end_console_sessions(user)
+        admit(visit, user, mfa=True)
+    visit.put_state(message=f"MFA device {name} is assigned.")
+    return "security-credentials"
+
+
+# security keys
+
+
+def show_key(visit: Visit) -> Response:
+    return visit.page("assign_security_key.html", name=visit.query("name"))
+
+
+def begin_key(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
+    return begun(visit, lambda: visit.verifier.begin_registration(visit.user))
+
+
+def complete_key(visit: Visit) -> Response:
+    def complete(ceremony_id: str, answer: object) -> str:
+        visit.demand_own("iam:EnableMFADevice")
+        name = str(visit.json.get("name", ""))
+        _check_name(name)
+        device = visit.verifier.complete_registration(
+            ceremony_id,
+            answer,  # type: ignore[arg-type]
+            name=name,
+        )
+        if device.user != visit.user:
+            raise AccessDenied("Somebody else began to register that security key.")
+        return visit.url(_assigned(visit, name))
+
+    return completed(visit, complete)
+
+
+# authenticator apps
+
+
+def _pending(visit: Visit) -> PendingApps:
+    pending: PendingApps = visit.request.app.state.pending_apps
+    return pending
+
+
+def _begin_app(visit: Visit, name: str) -> PendingApp:
+    try:
+        return _pending(visit).begin(visit.user, name)
+    except EntityAlreadyExists:
+        raise EntityAlreadyExists(
+            "An MFA device of that name exists in this account: choose another name."
+        ) from None
+
+
+def show_app(visit: Visit) -> Response:
+    pending = _pending(visit).find(visit.user)
+    if pending is None:
+        return visit.go("assign", "Begin anew: the QR code that was made before has expired.")
+    return _app_page(visit, pending)
+
+
+def _app_page(
+    visit: Visit, pending: PendingApp, status: int = 200, error: str | None = None
+) -> Response:
+    return visit.page(
+        "assign_authenticator_app.html",
+        status,
+        error=error,
+        name=pending.name,
+        secret=" ".join(re.findall(".{1,4}", pending.app.secret)),
+        qr=Markup(pending.app.qr_svg().partition("?>")[2]),  # without the XML declaration
+        opened=bool(error),
+    )
+
+
+def assign_app(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
+    pending = _pending(visit).find(visit.user)
+    if pending is None:
+        return visit.go("assign", "Begin anew: the QR code that was made before has expired.")
+    codes = clean(visit.text("code1")), clean(visit.text("code2"))
+    try:
+        visit.verifier.enable(visit.user, pending.app.serial_number, *codes, name=pending.name)
+    except VerifierError as error:
+        return _app_page(visit, pending, 400, str(error))
+    _pending(visit).done(visit.user)
+    return visit.go(_assigned(visit, pending.name))
+
+
+# hardware tokens
+
+
+def show_token(visit: Visit) -> Response:
+    return visit.page("assign_hardware_token.html", name=visit.query("name"))
+
+
+def assign_token(visit: Visit) -> Response:
+    visit.demand_own("iam:EnableMFADevice")
+    name, serial_number = visit.text("name"), visit.text("serial").strip()
+    codes = clean(visit.text("code1")), clean(visit.text("code2"))
+    try:
+        _check_name(name)
+        visit.verifier.enable(visit.user, serial_number, *codes, name=name)
+    except VerifierError as error:
+        text = _readable(error)
+        if isinstance(error, NoSuchEntity):
+            text = (
+                f"There is no token {serial_number} in this account. Compare the number with that"
+                " on the back of the token; an administrator imports the seeds of new ones."
+            )
+        return visit.page(
+            "assign_hardware_token.html",
+            400,
+            error=text,
+            name=name,
+            form={"serial": serial_number},
+        )
+    return visit.go(_assigned(visit, name))
+
+
+_OPEN = (SIGNED_IN, ENROL)
+ASSIGN_ROUTES = [
+    Route("/assign", visited(choose, _OPEN)),
+    Route("/assign", visited(chosen, _OPEN), methods=["POST"]),
+    Route("/assign/security-key", visited(show_key, _OPEN)),
+    Route("/assign/security-key/begin", visited(begin_key, _OPEN), methods=["POST"]),
+    Route("/assign/security-key/complete", visited(complete_key, _OPEN), methods=["POST"]),
+    Route("/assign/authenticator-app", visited(show_app, _OPEN)),
+    Route("/assign/authenticator-app", visited(assign_app, _OPEN), methods=["POST"]),
+    Route("/assign/hardware-token", visited(show_token, _OPEN)),
+    Route("/assign/hardware-token", visited(assign_token, _OPEN), methods=["POST"]),
+]

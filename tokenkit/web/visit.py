@@ -1,0 +1,272 @@
+"""One request to the console: who asks, what was typed, and the page or redirect that answers."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property, wraps
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from tokenkit.iam.authorisation import authorise
+from tokenkit.iam.principal import Principal, console_principal
+from tokenkit.service import Service
+from tokenkit.verifier import (
+    AccessDenied,
+    Locked,
+    NoSuchEntity,
+    StoreError,
+    Throttled,
+    Verifier,
+    VerifierError,
+)
+from tokenkit.verifier.console_sessions import ConsoleSession
+from tokenkit.web.pages import render
+
+COOKIE = "tokenkit_console"
+# how far somebody is: the password was right; signed in, but an MFA device must be assigned before
+# anything else; signed in
+PASSWORD, ENROL, SIGNED_IN = "password", "enrol", "signed-in"
+_MOST_FIELDS = 100
+_SEE_OTHER = 303
+
+
+class Visit:
+    """What a handler works on. Handlers run in a thread: the verifier may block."""
+
+    def __init__(self, request: Request, form: FormData, json: Any = None) -> None:
+        self.request = request
+        self.form = form
+        self.json = json
+        self.service: Service = request.app.state.service
+        self.verifier: Verifier = self.service.verifier
+        self.cookie: str = request.cookies.get(COOKIE, "")
+        self.session = self.verifier.console_session(self.cookie) if self.cookie else None
+
+    @property
+    def stage(self) -> str | None:
+        """PASSWORD, ENROL or SIGNED_IN; None for a stranger."""
+        return None if self.session is None else str(self.session.state["stage"])
+
+    @property
+    def user(self) -> str:
+        """The name of who has a session."""
+        assert self.session is not None
+        user: str = self.session.user
+        return user
+
+    def text(self, name: str) -> str:
+        """What was typed into a field; "" if nothing or no text."""
+        value = self.form.get(name)
+        return value if isinstance(value, str) else ""
+
+    def query(self, name: str) -> str:
+        """Of the address's query; "" if it is not there."""
+        return self.request.query_params.get(name, "")
+
+    def path(self, name: str) -> str:
+        """Of the address's path."""
+        value: str = self.request.path_params[name]
+        return value
+
+    def may(self, action: str, resource: str = "*") -> bool:
+        """Whether the visitor may do what ``action`` (such as "iam:ListUsers") names.
+
+        A console session counts as temporary credentials, with MFA if a device was shown.
+        """
+        if self.stage != SIGNED_IN:
+            return False
+        client = self.request.client
+        more = {} if client is None else {"aws:SourceIp": client.host}
+        return authorise(self.service, self._principal, action, resource, more).allowed
+
+    def demand_own(self, action: str) -> None:
+        """AccessDenied unless the visitor may do ``action`` to the own user; who must assign a
+        device before anything else may do that.
+        """
+        if self.stage != ENROL and not self.may(action, self._principal.arn):
+            raise AccessDenied(f"You are not authorized to perform {action}.")
+
+    @cached_property
+    def _principal(self) -> Principal:
+        assert self.session is not None
+        state, user = self.session.state, self.verifier.user(self.user)
+        principal = console_principal(user, state["signed_in_s"], state.get("mfa_s"))
+        policies = tuple(self.verifier.user_policies(user.name).values())
+        return replace(principal, policies=policies)
+
+    def url(self, path: str = "", **query: str) -> str:
+        """The address of a page of the console."""
+        address = f"{self.request.scope.get('root_path', '')}/{quote(path)}"
+        return f"{address}?{urlencode(query)}" if query else address
+
+    def page(
+        self,
+        template: str,
+        status: int = 200,
+        *,
+        form: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> Response:
+        """A page; ``form`` is what was typed into its fields before.
+
+        ``error`` in its context is said at its top, as is the message of a redirect to it.
+        """
+        message = ""
+        if self.session is not None and self.session.state.get("message"):
+            message = self.session.state["message"]
+            self.put_state(message="")
+        if not self.cookie:
+            self.cookie = self.request.app.state.new_cookie()
+        text = render(
+            template,
+            form or {},
+            **{
+                "error": None,
+                "message": message,
+                "user_name": None if self.session is None else self.session.user,
+                "stage": self.stage,
+                "may": self.may,
+                "url": self.url,
+                "csrf_token": csrf_token(self.cookie),
+                "current": self.request.scope["path"].rstrip("/"),
+            }
+            | context,
+        )
+        return self.with_cookie(HTMLResponse(text, status))
+
+    def go(self, path: str, message: str = "", **query: str) -> Response:
+        """Redirect to a page of the console, which says ``message``."""
+        if message and self.session is not None:
+            self.put_state(message=message)
+        return self.with_cookie(RedirectResponse(self.url(path, **query), _SEE_OTHER))
+
+    def answer(self, value: object, status: int = 200) -> Response:
+        """JSON, for the console's own scripts."""
+        return self.with_cookie(JSONResponse(value, status))
+
+    def begin_session(self, user: str, stage: str, **state: object) -> None:
+        """A new session under a new id; the one before is ended."""
+        if self.session is not None:
+            self.verifier.end_console_session(self.session.token)
+        state = {"stage": stage, "signed_in_s": self.service.clock.now(), **state}
+        self._have(self.verifier.begin_console_session(user, state))
+
+    def end_session(self) -> None:
+        if self.session is not None:
+            self.verifier.end_console_session(self.session.token)
+        self.session = None
+        self.cookie = self.request.app.state.new_cookie()
+
+    def put_state(self, **changes: object) -> None:
+        """Change members of the session's state."""
+        assert self.session is not None
+        state = {**self.session.state, **changes}
+        self.verifier.put_console_state(self.session.token, state)
+        self.session = ConsoleSession(self.session.token, self.session.user, state)
+
+    def demand_csrf(self) -> None:
+        """HTTPException 403 unless the form, or script, is of a page of this session."""
+        given = self.text("csrf") or self.request.headers.get("x-csrf-token", "")
+        expected = csrf_token(self.cookie)
+        if not self.cookie or not hmac.compare_digest(given.encode(), expected.encode()):
+            raise HTTPException(403, "This form is too old: go back, load the page anew, repeat.")
+
+    def with_cookie(self, response: Response) -> Response:
+        if self.cookie != self.request.cookies.get(COOKIE):
+            response.set_cookie(
+                COOKIE,
+                self.cookie,
+                path=self.request.scope.get("root_path", "") or "/",
+                secure=self.verifier.webauthn.origin.startswith("https:"),
+                httponly=True,
+                samesite="strict",
+            )
+        return response
+
+    def _have(self, session: ConsoleSession) -> None:
+        self.session, self.cookie = session, session.token
+
+
+def csrf_token(cookie: str) -> str:
+    """What forms carry: made of the cookie, which another site can neither read nor set."""
+    return hmac.digest(cookie.encode(), b"csrf", hashlib.sha256).hex()
+
+
+Handler = Callable[[Visit], Response]
+
+
+def visited(
+    handler: Handler, stages: Iterable[str | None] = (SIGNED_IN,)
+) -> Callable[[Request], Any]:
+    """An endpoint of Starlette's for ``handler``, open to who is at one of ``stages``.
+
+    Others are sent to where they can go on. What changes something is POST and has the CSRF token.
+    """
+    allowed = frozenset(stages)
+
+    @wraps(handler)
+    async def endpoint(request: Request) -> Response:
+        form, json = FormData(), None
+        if request.method == "POST":
+            if request.headers.get("content-type", "").startswith("application/json"):
+                json = await _json(request)
+            else:
+                form = await request.form(max_fields=_MOST_FIELDS, max_files=1)
+        try:
+            return await run_in_threadpool(answer, request, form, json)
+        finally:
+            await form.close()
+
+    def answer(request: Request, form: FormData, json: Any) -> Response:
+        visit = Visit(request, form, json)
+        if request.method == "POST":
+            visit.demand_csrf()
+        if visit.stage == ENROL and visit.verifier.devices(visit.user):
+            visit.begin_session(visit.user, PASSWORD)  # assigned elsewhere: it must be shown here
+        if visit.stage not in allowed:
+            return _send_on(visit, wants_json=json is not None)
+        try:
+            return handler(visit)
+        except VerifierError as error:  # what the handler did not say at its form
+            if json is not None:
+                return visit.answer({"error": str(error)}, status_of(error))
+            return visit.page("error.html", status_of(error), error=str(error))
+
+    return endpoint
+
+
+_STATUS: tuple[tuple[type[VerifierError], int], ...] = (
+    (NoSuchEntity, 404),
+    (Throttled, 429),
+    (Locked, 403),
+    (AccessDenied, 403),
+    (StoreError, 503),
+)
+
+
+def status_of(error: VerifierError) -> int:
+    """HTTP's status code for a refusal."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+
+
+def _send_on(visit: Visit, *, wants_json: bool) -> Response:
+    path = {None: "sign-in", PASSWORD: "sign-in/mfa", ENROL: "assign", SIGNED_IN: ""}[visit.stage]
+    if wants_json:
+        return visit.answer(
+            {"error": "You are not signed in any more.", "go": visit.url(path)}, 403
+        )
+    return visit.go(path)
+
+
+async def _json(request: Request) -> Any:
+    try:
+        return await request.json()
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "The request is not JSON.") from None
