@@ -69,7 +69,7 @@ class AccessKeys(Desk):
             if row is None:
                 return None
             policies = (
-                {} if row.name == ROOT else identity_records.user_policies(connection, row.name)
+                {} if row.name == ROOT else identity_records.policies(connection, "user", row.name)
             )
         secret = self._sealer.open(row.secret, key_id).decode()
         key = AccessKey(key_id, row.name, row.active, row.key_created_s, secret, row.used_s)

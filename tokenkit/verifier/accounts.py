@@ -64,7 +64,7 @@ class Accounts(Desk):
                 ("MFA device", bool(records.enabled_devices(connection, user))),
                 ("access keys", bool(identity_records.access_keys(connection, user))),
                 ("login profile", row.password is not None),
-                ("policies", bool(identity_records.user_policies(connection, user))),
+                ("policies", bool(identity_records.policies(connection, "user", user))),
             ):
                 if is_left:
                     raise DeleteConflict(f"Cannot delete entity, must delete {what} first.")

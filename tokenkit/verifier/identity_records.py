@@ -1,17 +1,15 @@
 """Queries and changes of the tables of access keys, passwords, policies, roles and tags."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
 
 from tokenkit.verifier.model import User
 from tokenkit.verifier.store import access_keys as keys_table
-from tokenkit.verifier.store import role_policies as role_policies_table
+from tokenkit.verifier.store import role_policies, user_policies, users
 from tokenkit.verifier.store import roles as roles_table
 from tokenkit.verifier.store import tags as tags_table
-from tokenkit.verifier.store import user_policies as user_policies_table
-from tokenkit.verifier.store import users
 
 _ACCESS_KEY = select(keys_table).where(keys_table.c.id == bindparam("key"))
 
@@ -26,11 +24,12 @@ _SIGNER = (
     .join(keys_table, keys_table.c.user == users.c.name)
     .where(keys_table.c.id == bindparam("key"))
 )
-_USER_POLICIES = (
-    select(user_policies_table)
-    .where(user_policies_table.c.user == bindparam("key"))
-    .order_by(user_policies_table.c.name)
-)
+Holder = Literal["user", "role"]  # the table's column has the same name
+_POLICIES: dict[Holder, Table] = {"user": user_policies, "role": role_policies}
+_POLICIES_OF = {
+    of: select(table).where(table.c[of] == bindparam("key")).order_by(table.c.name)
+    for of, table in _POLICIES.items()
+}
 
 
 def as_user(row: Row[Any]) -> User:
@@ -72,22 +71,22 @@ def delete_access_key(connection: Connection, key_id: str) -> None:
     connection.execute(delete(keys_table).where(keys_table.c.id == key_id))
 
 
-def user_policies(connection: Connection, user: str) -> dict[str, str]:
-    """Documents by name, in alphabetical order."""
-    found = connection.execute(_USER_POLICIES, {"key": user})
+def policies(connection: Connection, of: Holder, name: str) -> dict[str, str]:
+    """The documents of a user or role, by name, in alphabetical order."""
+    found = connection.execute(_POLICIES_OF[of], {"key": name})
     return {row.name: row.document for row in found}
 
 
-def put_user_policy(connection: Connection, user: str, name: str, document: str) -> None:
-    delete_user_policy(connection, user, name)
-    row = {"user": user, "name": name, "document": document}
-    connection.execute(insert(user_policies_table), row)
+def put_policy(connection: Connection, of: Holder, holder: str, name: str, document: str) -> None:
+    delete_policy(connection, of, holder, name)
+    row = {of: holder, "name": name, "document": document}
+    connection.execute(insert(_POLICIES[of]), row)
 
 
-def delete_user_policy(connection: Connection, user: str, name: str) -> bool:
+def delete_policy(connection: Connection, of: Holder, holder: str, name: str) -> bool:
     """Whether there was one."""
-    table = user_policies_table
-    query = delete(table).where(table.c.user == user, table.c.name == name)
+    table = _POLICIES[of]
+    query = delete(table).where(table.c[of] == holder, table.c.name == name)
     return connection.execute(query).rowcount == 1
 
 
@@ -116,26 +115,6 @@ def update_role(connection: Connection, name: str, **values: object) -> None:
 
 def delete_role(connection: Connection, name: str) -> None:
     connection.execute(delete(roles_table).where(roles_table.c.name == name))
-
-
-def role_policies(connection: Connection, role: str) -> dict[str, str]:
-    """Documents by name, in alphabetical order."""
-    table = role_policies_table
-    query = select(table).where(table.c.role == role).order_by(table.c.name)
-    return {row.name: row.document for row in connection.execute(query)}
-
-
-def put_role_policy(connection: Connection, role: str, name: str, document: str) -> None:
-    delete_role_policy(connection, role, name)
-    row = {"role": role, "name": name, "document": document}
-    connection.execute(insert(role_policies_table), row)
-
-
-def delete_role_policy(connection: Connection, role: str, name: str) -> bool:
-    """Whether there was one."""
-    table = role_policies_table
-    query = delete(table).where(table.c.role == role, table.c.name == name)
-    return connection.execute(query).rowcount == 1
 
 
 def tags(connection: Connection, resource: str) -> dict[str, str]:

@@ -38,22 +38,22 @@ class Permissions(Desk):
         with self._request("put-user-policy", user) as request:
             request.demand_user(user)
             request.detail["policy"] = name
-            present = identity_records.user_policies(request.connection, user)
+            present = identity_records.policies(request.connection, "user", user)
             _demand_room({**present, name: document}, MAX_USER_POLICIES, f"user {user}")
-            identity_records.put_user_policy(request.connection, user, name, document)
+            identity_records.put_policy(request.connection, "user", user, name, document)
 
     def user_policies(self, user: str) -> dict[str, str]:
         """Documents by name, in alphabetical order. NoSuchEntity, ValidationError."""
         check_user_name(user)
         with self._store.reading() as connection:
-            return identity_records.user_policies(connection, user)
+            return identity_records.policies(connection, "user", user)
 
     def delete_user_policy(self, user: str, name: str) -> None:
         """NoSuchEntity."""
         with self._request("delete-user-policy", user) as request:
             request.demand_user(user)
             request.detail["policy"] = name
-            if not identity_records.delete_user_policy(request.connection, user, name):
+            if not identity_records.delete_policy(request.connection, "user", user, name):
                 raise _no_such_policy("user", name)
 
     def create_role(
@@ -113,7 +113,7 @@ class Permissions(Desk):
         """NoSuchEntity, DeleteConflict."""
         with self._request("delete-role") as request:
             role = _demand_role(request, name)
-            if identity_records.role_policies(request.connection, name):
+            if identity_records.policies(request.connection, "role", name):
                 raise DeleteConflict("Cannot delete entity, must delete policies first.")
             identity_records.delete_tags(request.connection, role.arn)
             identity_records.delete_role(request.connection, name)
@@ -124,21 +124,21 @@ class Permissions(Desk):
         with self._request("put-role-policy") as request:
             _demand_role(request, role)
             request.detail["policy"] = name
-            present = identity_records.role_policies(request.connection, role)
+            present = identity_records.policies(request.connection, "role", role)
             _demand_room({**present, name: document}, MAX_ROLE_POLICIES, f"role {role}")
-            identity_records.put_role_policy(request.connection, role, name, document)
+            identity_records.put_policy(request.connection, "role", role, name, document)
 
     def role_policies(self, role: str) -> dict[str, str]:
         """Documents by name, in alphabetical order."""
         with self._store.reading() as connection:
-            return identity_records.role_policies(connection, role)
+            return identity_records.policies(connection, "role", role)
 
     def delete_role_policy(self, role: str, name: str) -> None:
         """NoSuchEntity."""
         with self._request("delete-role-policy") as request:
             _demand_role(request, role)
             request.detail["policy"] = name
-            if not identity_records.delete_role_policy(request.connection, role, name):
+            if not identity_records.delete_policy(request.connection, "role", role, name):
                 raise _no_such_policy("role", name)
 
 
