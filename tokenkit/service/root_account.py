@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from tokenkit.errors import TokenkitError
 from tokenkit.verifier import ROOT, AccessKey, Verifier
+from tokenkit.verifier.access_keys import MAX_ACCESS_KEYS
+from tokenkit.verifier.sessions import TEMPORARY
 
 
 class RootAccountError(TokenkitError):
@@ -32,25 +34,42 @@ def prepare_root(
     A ``password`` or an ``access_key`` (id and secret) that is given becomes root's.
     RootAccountError, and what the verifier refuses.
     """
+    key = _check_access_key(verifier, access_key)
     if password is None and not verifier.user(ROOT).has_password:
         password = base64.b32encode(random_bytes(10)).decode().lower()
     if password is not None:
         verifier.set_password(ROOT, password)
-    return RootAccount(_access_key(verifier, access_key), password)
+    if key is None:
+        key_id, secret = access_key or (None, None)
+        key = verifier.create_access_key(ROOT, key_id=key_id, secret=secret)
+    return RootAccount(key, password)
 
 
-def _access_key(verifier: Verifier, given: tuple[str, str] | None) -> AccessKey:
+def _check_access_key(verifier: Verifier, given: tuple[str, str] | None) -> AccessKey | None:
+    """The one that root has already, None if it is to be made; RootAccountError if it cannot be."""
+    present = verifier.access_keys(ROOT)
     if given is None:
-        for key in verifier.access_keys(ROOT):
-            if key.active and (found := verifier.find_access_key(key.id)) is not None:
-                return found
-        return verifier.create_access_key(ROOT)
-    key_id, secret = given
-    found = verifier.find_access_key(key_id)
-    if found is None:
-        return verifier.create_access_key(ROOT, key_id=key_id, secret=secret)
-    if found.user != ROOT or found.secret != secret:
+        active = [key for key in present if key.active]
+        if active:
+            return verifier.find_access_key(active[0].id)
+    else:
+        key_id, secret = given
+        if key_id.startswith(TEMPORARY):
+            raise RootAccountError(
+                f"access key {key_id}: ids of temporary credentials begin with {TEMPORARY}"
+            )
+        found = verifier.find_access_key(key_id)
+        if found is not None:
+            if found.user != ROOT or found.secret != secret:
+                raise RootAccountError(
+                    f"access key {key_id} is in the database with another user or secret:"
+                    " give another"
+                )
+            return found
+    if len(present) >= MAX_ACCESS_KEYS:
+        listed = " and ".join(key.id for key in present)
         raise RootAccountError(
-            f"access key {key_id} is in the database with another user or secret: give another"
+            f"root has the access keys {listed} already, and may have no more: give one of them"
+            " by TOKENKIT_ROOT_ACCESS_KEY=ID:SECRET"
         )
-    return found
+    return None
