@@ -177,6 +177,18 @@ def enabled_app(console: Console, name: str) -> None:
             verifier.sign_in("ann", code, serial_number=app.serial_number)
 
 
+def cut_off(console: Console) -> list[str]:
+    """The elements that are wider than there is room."""
+    wide: list[str] = console.page.evaluate(
+        """() => [...document.querySelectorAll("main *")].filter(each =>
+            !each.closest("thead, .visually-hidden, svg")
+            && (each.getBoundingClientRect().right > document.documentElement.clientWidth
+                || each.clientWidth && each.scrollWidth > each.clientWidth + 1)
+        ).map(each => each.outerHTML)"""
+    )
+    return wide
+
+
 @pytest.mark.parametrize("width", [1280, 1100, 820, 360])
 @pytest.mark.parametrize("name", ["anns-telephone", "w" * 128])
 def test_of_devices_nothing_is_cut_off(console: Console, width: int, name: str) -> None:
@@ -187,19 +199,21 @@ def test_of_devices_nothing_is_cut_off(console: Console, width: int, name: str) 
     console.sign_in("root")
     for path in ("admin/devices", "admin/users/ann"):
         console.open(path)
-        cut_off = console.page.evaluate(
-            """() => [...document.querySelectorAll("main *")].filter(each =>
-                !each.closest("thead, .visually-hidden, svg")
-                && (each.getBoundingClientRect().right > document.documentElement.clientWidth
-                    || each.clientWidth && each.scrollWidth > each.clientWidth + 1)
-            ).map(each => each.outerHTML)"""
-        )
-        assert cut_off == []
+        assert cut_off(console) == []
         table = console.page.get_by_role("table", name="MFA devices")
         assert table.get_by_role("row").count() == 3
         assert table.get_by_role("link", name="Clock error of TKTEST00000001").is_visible()
         assert table.get_by_role("button", name=re.compile("^Unlock")).is_visible()
         console.look(f"{path.split('/')[1]}-{width}-{name[:4]}")
+
+
+def test_a_long_serial_number_leaves_room_for_the_log(console: Console) -> None:
+    enabled_app(console, "w" * 128)
+    console.new_page(viewport={"width": 1100, "height": 900})
+    console.sign_in("root")
+    console.open("admin/audit")
+    assert cut_off(console) == []
+    console.look("audit-1100")
 
 
 def test_the_walk_with_no_hardware(console: Console) -> None:
