@@ -60,7 +60,7 @@ class Passwords(Desk):
         """
         given = password.encode("utf-8", "surrogatepass")
         with self._request("password", user) as request:
-            row = records.find_user(request.connection, user)
+            row = records.lock_user(request.connection, user)
             if row is None or row.password is None:
                 _matches(given, None)
                 raise AccessDenied("Your authentication information is incorrect.")

@@ -1,4 +1,9 @@
-"""Queries and changes of the verifier's tables. Rows are locked where the database can do that."""
+"""Queries and changes of the verifier's tables.
+
+What is called ``lock`` waits for whoever changes the rows, and keeps them until the transaction
+ends: for requests, which look before they change. A user comes first, then what the user holds.
+All else waits for nobody. SQLite has one writer in any case.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,14 +22,17 @@ from tokenkit.verifier.store import (
 )
 
 # built once: SQLAlchemy takes longer to build a statement than SQLite to run it
-_USER = select(users).where(users.c.name == bindparam("key")).with_for_update()
-_DEVICE = select(devices).where(devices.c.serial_number == bindparam("key")).with_for_update()
+_USER = select(users).where(users.c.name == bindparam("key"))
+_LOCK_USER = _USER.with_for_update()
+_DEVICE = select(devices).where(devices.c.serial_number == bindparam("key"))
+_LOCK_DEVICE = _DEVICE.with_for_update()
 _ENABLED = (
     select(devices)
     .where(devices.c.user.is_not(None))
     .order_by(devices.c.enabled_s, devices.c.serial_number)
 )
-_ENABLED_OF = _ENABLED.where(devices.c.user == bindparam("key")).with_for_update()
+_ENABLED_OF = _ENABLED.where(devices.c.user == bindparam("key"))
+_LOCK_ENABLED_OF = _ENABLED_OF.with_for_update()
 _CLOCK = LearnedClock.__struct_fields__  # columns of the same names
 _ACCEPT = (
     update(devices)
@@ -53,6 +61,10 @@ _AT_ONCE = 500  # parameters of one statement
 
 def find_user(connection: Connection, name: str) -> Row[Any] | None:
     return connection.execute(_USER, {"key": name}).one_or_none()
+
+
+def lock_user(connection: Connection, name: str) -> Row[Any] | None:
+    return connection.execute(_LOCK_USER, {"key": name}).one_or_none()
 
 
 def all_users(connection: Connection) -> Sequence[Row[Any]]:
@@ -93,6 +105,10 @@ def find_device(connection: Connection, serial_number: str) -> Row[Any] | None:
     return connection.execute(_DEVICE, {"key": serial_number}).one_or_none()
 
 
+def lock_device(connection: Connection, serial_number: str) -> Row[Any] | None:
+    return connection.execute(_LOCK_DEVICE, {"key": serial_number}).one_or_none()
+
+
 def find_credential(connection: Connection, credential_id: bytes) -> Row[Any] | None:
     query = select(devices).where(devices.c.credential_id == credential_id)
     return connection.execute(query).one_or_none()
@@ -103,6 +119,10 @@ def enabled_devices(connection: Connection, user: str | None) -> Sequence[Row[An
     if user is None:
         return connection.execute(_ENABLED).all()
     return connection.execute(_ENABLED_OF, {"key": user}).all()
+
+
+def lock_enabled_devices(connection: Connection, user: str) -> Sequence[Row[Any]]:
+    return connection.execute(_LOCK_ENABLED_OF, {"key": user}).all()
 
 
 def devices_of_kind(connection: Connection, kind: str) -> Sequence[Row[Any]]:

@@ -142,7 +142,7 @@ class SecurityKeys(Desk):
         """
         check_user_name(user)
         check_serial_number(serial_number)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             if records.find_user(connection, user) is None:
                 raise no_such_user(user)
             row = records.find_device(connection, serial_number)
@@ -180,6 +180,6 @@ def _take(request: Request, kind: str, ceremony_id: str) -> tuple[Row[Any], dict
 def _keys(request: Request, user: str) -> list[tuple[Row[Any], Known]]:
     return [
         (row, Known(AttestedCredentialData(row.credential), row.transports))
-        for row in records.enabled_devices(request.connection, user)
+        for row in records.lock_enabled_devices(request.connection, user)
         if row.credential is not None
     ]
