@@ -8,7 +8,7 @@ All else waits for nobody. SQLite has one writer in any case.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, or_, select, update
 
 from tokenkit.verifier.chain import chained
 from tokenkit.verifier.drift import LearnedClock
@@ -191,16 +191,22 @@ def insert_ceremony(
     connection.execute(insert(ceremonies), row)
 
 
-def take_ceremony(connection: Connection, ceremony_id: str) -> Row[Any] | None:
-    """A ceremony, which is thereby gone: of two that ask at once, one gets it."""
-    query = select(ceremonies).where(ceremonies.c.id == ceremony_id).with_for_update()
-    row = connection.execute(query).one_or_none()
-    connection.execute(delete(ceremonies).where(ceremonies.c.id == ceremony_id))
-    return row
+def find_ceremony(connection: Connection, ceremony_id: str) -> Row[Any] | None:
+    query = select(ceremonies).where(ceremonies.c.id == ceremony_id)
+    return connection.execute(query).one_or_none()
 
 
-def delete_expired_ceremonies(connection: Connection, now_s: float) -> None:
-    connection.execute(delete(ceremonies).where(ceremonies.c.expires_s < now_s))
+def take_ceremony(connection: Connection, ceremony_id: str) -> bool:
+    """Whether it was there still; it is gone: of two that ask at once, one gets it."""
+    query = delete(ceremonies).where(ceremonies.c.id == ceremony_id)
+    return connection.execute(query).rowcount == 1
+
+
+def delete_expired(connection: Connection, table: Table, now_s: float) -> None:
+    """Ceremonies or sessions that ended; those that somebody else is about to delete stay."""
+    [key] = table.primary_key
+    ended = select(key).where(table.c.expires_s <= now_s).with_for_update(skip_locked=True)
+    connection.execute(delete(table).where(key.in_(ended)))
 
 
 def insert_audit(
