@@ -132,6 +132,7 @@ class CodeDevices(Desk):
             request.demand_user(user)
             row = records.lock_device(request.connection, serial_number)
             if row is None:
+                request.serial_number = None  # people type other things there, too
                 raise no_such_device(serial_number)
             if row.user is not None:
                 raise EntityAlreadyExists("MFA Device is already in use.")
