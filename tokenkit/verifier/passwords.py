@@ -103,9 +103,7 @@ class Passwords(Desk):
         """Seconds until the next password of a user is looked at."""
         failures = min(row.password_failures, self.totp.lock_after - 1)
         failed_s: float = row.password_failed_s
-        return min(
-            wait_s(self.totp, failures, failed_s, now_s), failed_s + _LONGEST_WAIT_S - now_s
-        )
+        return min(wait_s(self.totp, failures, failed_s, now_s), failed_s + _LONGEST_WAIT_S - now_s)
 
     def _hash(self, password: str) -> str:
         made = Argon2id(salt=self._random_bytes(_SALT_BYTES), **_COST)
