@@ -141,7 +141,14 @@ class SealingKeyError(VerifierError):
 
 
 class StoreError(VerifierError):
-    """The database failed, or is not one of this verifier's; nothing was changed."""
+    """The database failed, or is not one of this verifier's; nothing was changed.
+
+    Its text is for whoever runs the verifier: it has names of files, hosts and tables.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.message = "The database failed."
 
 
 class BrokenChain(VerifierError):
