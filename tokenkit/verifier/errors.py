@@ -19,6 +19,11 @@ class VerifierError(TokenkitError):
         super().__init__(f"{message} {advice}".rstrip())
         self.message = message
 
+    @property
+    def told(self) -> str:
+        """What whoever asked may read of it: all, unless it is for whoever runs the verifier."""
+        return str(self)
+
 
 class ValidationError(VerifierError):
     """A name, a policy or another argument that could never be right."""
@@ -149,6 +154,10 @@ class StoreError(VerifierError):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.message = "The database failed."
+
+    @property
+    def told(self) -> str:
+        return self.message
 
 
 class BrokenChain(VerifierError):

@@ -208,7 +208,7 @@ class TestOpening:
         with pytest.raises(StoreError) as raised:
             Verifier(url, sealing_key=KEY)
         assert "s3cret" not in str(raised.value)
-        assert raised.value.message == "The database failed."
+        assert raised.value.message == raised.value.told == "The database failed."
 
     def test_a_policy_that_cannot_be_makes_no_file(self, path: Path) -> None:
         policy = WebAuthnPolicy(attestation="direct", trusted_roots=(b"no certificate",))
