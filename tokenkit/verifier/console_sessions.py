@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
+from tokenkit.verifier import records
 from tokenkit.verifier.desk import Desk
 from tokenkit.verifier.store import console_sessions
 
@@ -38,15 +39,14 @@ class ConsoleSessions(Desk):
         with self._request("begin-session", user) as request:
             request.demand_user(user)
             now_s = request.now_s
-            table = console_sessions
-            request.connection.execute(delete(table).where(table.c.expires_s <= now_s))
+            records.delete_expired(request.connection, console_sessions, now_s)
             row = {
                 "id_hash": _hash(token),
                 "user": user,
                 "state": {"begun_s": now_s, "seen_s": now_s, "console": dict(state)},
                 "expires_s": now_s + IDLE_S,
             }
-            request.connection.execute(insert(table), row)
+            request.connection.execute(insert(console_sessions), row)
         return ConsoleSession(token, user, dict(state))
 
     def console_session(self, token: str) -> ConsoleSession | None:
@@ -83,6 +83,7 @@ class ConsoleSessions(Desk):
     def end_console_sessions(self, user: str) -> None:
         """Sign ``user`` out everywhere. ValidationError."""
         with self._request("end-sessions", user) as request:
+            records.lock_user(request.connection, user)  # before what the user has
             end_sessions_of(request.connection, user)
 
 
