@@ -8,6 +8,7 @@ import click
 
 from tokenkit.cli.key_options import json_option
 from tokenkit.cli.output import console, echo, print_json, print_json_text, table
+from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
     from tokenkit.serving.control_client import ControlClient
@@ -80,12 +81,17 @@ def tokens(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    if not found:
+        echo("none: tokenkit ctl make-tokens makes some")
+        return
     from tokenkit.scenario.durations import clock_text
 
     shown = table("serial number", "place", "clock error", "battery")
     for each in found:
         low = "low" if each["low_battery"] else "good"
         battery = "empty" if each["battery_empty"] else low
+        if each["dark_until"] is not None:
+            battery = f"none until {each['dark_until']}"
         shown.add_row(each["serial_number"], each["place"], clock_text(each["error_s"]), battery)
     console().print(shown)
 
@@ -108,7 +114,9 @@ def press(ctx: click.Context, serial: str | None) -> None:
     """Press a token's button; prints the code, or fails where the display stays dark."""
     shown = _post(ctx, "/tokens/press", serial_number=serial)
     if shown["code"] is None:
-        raise click.ClickException(f"the display of {shown['serial_number']} stays dark")
+        raise TokenkitError(
+            f"the display of {shown['serial_number']} stays dark: {shown['why_dark']}"
+        )
     echo(shown["code"])
 
 
@@ -121,7 +129,7 @@ def two_codes(ctx: click.Context, serial: str | None) -> None:
     echo(f"{shown['code1']} {shown['code2']}")
 
 
-@command.command()
+@command.command(context_settings={"ignore_unknown_options": True})  # '-5 °C' is none
 @click.argument("place")
 @_serial
 @click.pass_context
@@ -138,7 +146,11 @@ def move(ctx: click.Context, place: str, serial: str | None) -> None:
 def battery(ctx: click.Context, serial: str | None, outage: str | None) -> None:
     """Change a token's battery."""
     token = _post(ctx, "/tokens/battery", serial_number=serial, outage=outage)
-    echo(f"{token['serial_number']} has a new battery")
+    if token["dark_until"] is None:  # of a clock that runs, and an outage of no time
+        echo(f"{token['serial_number']} has a new battery")
+    else:
+        until = token["dark_until"]
+        echo(f"{token['serial_number']} is without power until {until}; then a new battery")
 
 
 @command.command()
@@ -151,6 +163,9 @@ def devices(ctx: click.Context, user: str | None, as_json: bool) -> None:
     found = _client(ctx).get("/devices" + query)
     if as_json:
         print_json(found)
+        return
+    if not found:
+        echo("none")
         return
     shown = table("user", "kind", "name", "serial number", "wrong codes")
     for each in found:
@@ -206,9 +221,12 @@ def findings(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    shown = table("user", "finding", "advice")
+    if not found:
+        echo("nothing is amiss")
+        return
+    shown = table("user", "device", "finding", "advice")
     for each in found:
-        shown.add_row(each["user"], each["what"], each["advice"])
+        shown.add_row(each["user"], each["serial_number"] or "", each["what"], each["advice"])
     console().print(shown)
 
 

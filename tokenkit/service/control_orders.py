@@ -81,7 +81,10 @@ class ClockFacts(msgspec.Struct):
 
 
 class TokenFacts(msgspec.Struct):
-    """``error_s``: what the token's clock shows less true time."""
+    """``error_s``: what the token's clock shows less true time.
+
+    ``dark_until``: when a new battery will be in, while there is none.
+    """
 
     serial_number: str
     algorithm: str
@@ -91,10 +94,11 @@ class TokenFacts(msgspec.Struct):
     error_s: float
     low_battery: bool
     battery_empty: bool
+    dark_until: str | None
 
 
 class Shown(msgspec.Struct):
-    """What the display shows after a press; ``code`` is None while it stays dark.
+    """What the display shows after a press; ``code`` is None while it stays dark, for ``why_dark``.
 
     ``bars``: sixths of the time step that are left.
     """
@@ -103,6 +107,7 @@ class Shown(msgspec.Struct):
     code: str | None
     bars: int
     low_battery: bool
+    why_dark: str | None
 
 
 class TwoCodes(msgspec.Struct):

@@ -71,7 +71,9 @@ def _press(service: Service, order: orders.WhichToken) -> orders.Shown:
     token = _find(service, order)
     display = token.press()
     code = display.digits if display.lit else None
-    return orders.Shown(token.serial_number, code, display.bars, display.low_battery)
+    return orders.Shown(
+        token.serial_number, code, display.bars, display.low_battery, token.why_dark
+    )
 
 
 def _two_codes(service: Service, order: orders.WhichToken) -> orders.TwoCodes:
@@ -91,7 +93,8 @@ def _battery(service: Service, order: orders.ChangeBattery) -> orders.TokenFacts
         token.replace_battery(outage_s)
     except ValueError:
         raise NotNowError(
-            f"token {token.serial_number} is without a battery already: move the clock forward"
+            f"token {token.serial_number} is without a battery already: {token.why_dark};"
+            " move the clock forward"
         ) from None
     return _token(service, token)
 
@@ -101,8 +104,12 @@ def _find(service: Service, order: orders.WhichToken) -> HardwareToken:
         return service.tokens.find(order.serial_number)
     tokens = service.tokens.all()
     if len(tokens) != 1:
-        has = f"there are {len(tokens)}" if tokens else "there is none"
-        raise NoSuchEntity(f"Say which virtual token by its serial number: {has}.")
+        raise NoSuchEntity(
+            f"Say which virtual token by its serial number (tokenkit ctl: --serial): there are"
+            f" {len(tokens)}."
+            if tokens
+            else "There is no virtual token: tokenkit ctl make-tokens makes some."
+        )
     return tokens[0]
 
 
@@ -116,6 +123,7 @@ def _token(service: Service, token: HardwareToken) -> orders.TokenFacts:
         error_s=token.token_clock.error_s(service.clock.now()),
         low_battery=token.low_battery,
         battery_empty=token.battery_empty,
+        dark_until=None if token.dark_until_s is None else iso(token.dark_until_s),
     )
 
 

@@ -100,11 +100,13 @@ def _of_device(
             distrust,
             "Remove it and register a genuine one.",
         )
-    if _is_window_nearly_left(device):
+    if device.window_s is not None and _is_window_nearly_left(device):
+        low_s, high_s = device.window_s
         yield finding(
             FindingKind.DRIFTING,
             f"Its clock is by now about {device.predicted_offset_s or 0.0:+.0f} s"
-            f" ± {device.uncertainty_s or 0.0:.0f} s off, near the end of what is accepted.",
+            f" ± {device.uncertainty_s or 0.0:.0f} s off, and codes of {low_s:+.0f} s to"
+            f" {high_s:+.0f} s are accepted: a right one may be refused.",
             "Resynchronise it with two consecutive codes.",
         )
     idle_s = now_s - (device.enabled_s if device.last_used_s is None else device.last_used_s)

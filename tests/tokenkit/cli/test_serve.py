@@ -254,8 +254,14 @@ def test_the_rest_of_ctl() -> None:
         assert ctl("move", "5 °C").endswith("lies at 5 °C\n")
         assert "did you mean warehouse" in ctl("move", "warehose")
         assert len(ctl("press").strip()) == 6
-        assert "has a new battery" in ctl("battery", "--outage", "1 h")
-        assert "stays dark" in ctl("press")
+        assert ctl("move", "-5 °C").endswith("lies at -5 °C\n")
+        ctl("move", "5 °C")
+        until = "2026-06-01T01:00:00"
+        assert f"is without power until {until}.000Z; then" in ctl("battery", "--outage", "1 h")
+        dark = ctl("press")
+        assert dark.startswith("tokenkit: the display of TKTEST00000001 stays dark: it has no")
+        assert f"until {until}Z" in dark
+        assert f"none until {until}" in ctl("tokens")
         assert ctl("make-tokens", "2", "--prefix", "DRAWER").split() == (
             ["DRAWER00000001", "DRAWER00000002"]
         )

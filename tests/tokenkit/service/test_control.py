@@ -103,18 +103,33 @@ def test_a_battery_is_changed(control: Control) -> None:
     control.post("/tokens", 201)
     control.post("/tokens/battery", outage="1 h")
     assert control.post("/tokens/press")["code"] is None
-    assert "has no power" in control.post("/tokens/two-codes", 409)["error"]
+    [token] = control.get("/tokens")
+    assert token["dark_until"] == "2026-01-01T01:00:15.000Z"
+    assert not token["battery_empty"]
+    why = "it has no power until 2026-01-01T01:00:15Z, when a new battery is in"
+    assert control.post("/tokens/press")["why_dark"] == why
+    assert why in control.post("/tokens/two-codes", 409)["error"]
     assert "without a battery already" in control.post("/tokens/battery", 409)["error"]
     control.post("/clock/advance", by="61 min")
     assert control.post("/tokens/press")["code"] is not None
     [token] = control.get("/tokens")
     assert token["error_s"] == pytest.approx(-3600, abs=10)
+    assert token["dark_until"] is None
+
+
+def test_an_empty_battery_is_changed_however_late(control: Control) -> None:
+    control.post("/tokens", 201)
+    control.post("/clock/advance", by="20 years")
+    assert "battery is empty" in control.post("/tokens/press")["why_dark"]
+    control.post("/tokens/battery", outage="60 s")
+    control.post("/clock/advance", by="60 s")
+    assert control.post("/tokens/press")["code"] is not None
 
 
 def test_the_only_token_needs_no_name(control: Control) -> None:
-    assert "there is none" in control.post("/tokens/press", 404)["error"]
+    assert "make-tokens makes some" in control.post("/tokens/press", 404)["error"]
     control.post("/tokens", 201, count=2)
-    assert "there are 2" in control.post("/tokens/press", 404)["error"]
+    assert "--serial): there are 2" in control.post("/tokens/press", 404)["error"]
     assert "no virtual token X" in control.post("/tokens/press", 404, serial_number="X")["error"]
 
 

@@ -19,7 +19,7 @@ def random_bytes(count: int) -> bytes:
     return bytes(range(count))
 
 
-def test_time_goes_on_where_the_log_ends(tmp_path: Path) -> None:
+def test_time_goes_on_where_the_log_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     url = f"sqlite:///{tmp_path / 'mfa.db'}"
     with opened_service(url, KEY, NONE) as service:
         service.clock.advance(YEAR_S)
@@ -27,8 +27,11 @@ def test_time_goes_on_where_the_log_ends(tmp_path: Path) -> None:
         service.verifier.create_user("ann")
     with opened_service(url, KEY, NONE) as service:
         assert last_s <= service.clock.now() < last_s + 3600
+    assert caplog.messages == []
     with opened_service(url, KEY, NONE, simulated=True, start_s=0.0) as service:
         assert service.clock.now() >= last_s
+    [warning] = caplog.messages
+    assert "where the database's log ends, not at 1970-01-01T00:00:00" in warning
 
 
 def test_a_simulated_clock_begins_where_it_is_told() -> None:
