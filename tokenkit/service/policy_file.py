@@ -85,9 +85,10 @@ class _Said:
     def _member(self, value: Any, kind: Any, path: tuple[str | int, ...], is_duration: bool) -> Any:
         try:
             if kind is bytes:
-                return self._contents(msgspec.convert(value, str))
+                return self._contents(msgspec.convert(value, str), path)
             if kind == tuple[bytes, ...]:
-                return tuple(map(self._contents, msgspec.convert(value, list[str])))
+                names = msgspec.convert(value, list[str])
+                return tuple(self._contents(each, (*path, n)) for n, each in enumerate(names))
             wanted = Duration if is_duration else kind
             return msgspec.convert(value, wanted, dec_hook=lambda kind, value: kind.of(value))
         except msgspec.ValidationError as error:
@@ -97,17 +98,23 @@ class _Said:
                 found = found[index]
             explained = wrong_value(message, path + inner, found, _words(kind))
             raise self.wrong(path + inner, explained) from None
-        except OSError as error:
-            raise self.wrong(path, f"{error.filename}: {error.strerror}") from None
         except ValueError as error:
             raise self.wrong(path, str(error)) from None
 
-    def _contents(self, name: str) -> bytes:
+    def _contents(self, name: str, path: tuple[str | int, ...]) -> bytes:
         """A file's; that of a certificate as DER, whichever it is in."""
-        contents = (Path(self.file).parent / name).read_bytes()
-        if contents.lstrip().startswith(b"-----BEGIN"):
-            return x509.load_pem_x509_certificate(contents).public_bytes(Encoding.DER)
-        return contents
+        try:
+            contents = (Path(self.file).parent / name).read_bytes()
+        except OSError as error:
+            raise self.wrong(path, f"{error.filename}: {error.strerror}") from None
+        if path[1] == "metadata":
+            return contents
+        is_pem = contents.lstrip().startswith(b"-----BEGIN")
+        load = x509.load_pem_x509_certificate if is_pem else x509.load_der_x509_certificate
+        try:
+            return load(contents).public_bytes(Encoding.DER)
+        except ValueError:
+            raise self.wrong(path, f"{name}: no certificate in PEM or DER") from None
 
     def refused(self, error: ValidationError) -> TokenkitError:
         """The policy's own words begin with the member's name."""

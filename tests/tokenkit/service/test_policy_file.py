@@ -63,6 +63,11 @@ def test_a_file_says_what_differs(tmp_path: Path) -> None:
         ("[totp]\ndrift = 'ratte'", 2, "'drift' cannot be 'ratte'; did you mean 'rate'?"),
         ("[webauthn]\nattestation = 'direct'", 2, "needs trusted_roots"),
         ("[webauthn]\ntrusted_roots = ['no.pem']", 2, "no.pem: No such file"),
+        *(
+            (f"[webauthn]\ntrusted_roots = [\n'{name}']", 3, f"{name}: no certificate in PEM")
+            for name in ("garbage", "garbage.pem")
+        ),
+        ("[webauthn]\nmetadata_root = 'garbage'", 2, "garbage: no certificate in PEM or DER"),
         ("[webauthn]\ntrusted_roots = [1]", 2, "must be text in quotes, not a whole number"),
         ("[webauthn]\nattestation_formats = [\n'packed',\n'packet']", 4, "did you mean 'packed'?"),
         ("[webauthn]\norigin = 'example.com'", 2, "'origin' 'example.com': it is https://HOST"),
@@ -75,6 +80,8 @@ def test_a_file_says_what_differs(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_its_line(
     tmp_path: Path, text: str, line: int, message: str
 ) -> None:
+    (tmp_path / "garbage").write_bytes(bytes(10))
+    (tmp_path / "garbage.pem").write_bytes(b"-----BEGIN CERTIFICATE-----")
     file = tmp_path / "policy.toml"
     file.write_text(text)
     with pytest.raises(PolicyFileError) as refused:
