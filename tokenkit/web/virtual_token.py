@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tokenkit.scenario.durations import DAY_S, YEAR_S
+from tokenkit.service import clock
 from tokenkit.verifier import ValidationError, VerifierError
 from tokenkit.virtual import PLACES, HardwareToken, SimulatedClock
 from tokenkit.web.admin_pages import administrators, demand
@@ -144,7 +145,10 @@ def advance(visit: Visit) -> Response:
     if by not in _advances(visit):
         demand(visit, "tokenkit:AdvanceClock")
     words, seconds = ADVANCES[by]
-    visit.service.clock.advance(seconds)
+    try:
+        clock.advance(visit.service, seconds)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
     assert visit.session is not None
     # for who moves the clock no time has passed: everybody else's session may be over
     visit.begin_session(visit.user, **visit.session.state)
