@@ -33,6 +33,20 @@ def command(ctx: click.Context, control_file: Path | None) -> None:
     ctx.obj = control_file
 
 
+class _ClockOfService:
+    """As tokens and apps see it."""
+
+    def __init__(self, client: "ControlClient") -> None:
+        self._client = client
+
+    def now(self) -> float:
+        return float(self._client.get("/clock")["now_s"])
+
+    def wait_until(self, true_s: float) -> None:
+        if (left_s := true_s - self.now()) > 0:
+            self._client.post("/clock/advance", {"by": left_s})
+
+
 def _client(ctx: click.Context) -> "ControlClient":
     from tokenkit.serving.control_client import SERVICE, ControlClient, find_control_file
 
@@ -96,7 +110,7 @@ def tokens(ctx: click.Context, as_json: bool) -> None:
     console().print(shown)
 
 
-@command.command("make-tokens")
+@command.command("make-tokens", short_help="Make virtual tokens.")
 @click.argument("count", type=click.IntRange(1, 1000), default=1)
 @click.option("--prefix", help="What their serial numbers begin with. Default: TKTEST.")
 @click.option("--place", help="Where they lie, such as warehouse or '5 °C'. Default: desk.")
@@ -107,7 +121,7 @@ def make_tokens(ctx: click.Context, count: int, prefix: str | None, place: str |
         echo(token["serial_number"])
 
 
-@command.command()
+@command.command(short_help="Press a token's button, print the code.")
 @_serial
 @click.pass_context
 def press(ctx: click.Context, serial: str | None) -> None:
@@ -120,7 +134,7 @@ def press(ctx: click.Context, serial: str | None) -> None:
     echo(shown["code"])
 
 
-@command.command("two-codes")
+@command.command("two-codes", short_help="Print two consecutive codes of a token.")
 @_serial
 @click.pass_context
 def two_codes(ctx: click.Context, serial: str | None) -> None:
@@ -129,7 +143,26 @@ def two_codes(ctx: click.Context, serial: str | None) -> None:
     echo(f"{shown['code1']} {shown['code2']}")
 
 
-@command.command(context_settings={"ignore_unknown_options": True})  # '-5 °C' is none
+@command.command(short_help="Print the code of an authenticator app.")
+@click.argument("seed", metavar="SEED|FILE")
+@click.option("--two", is_flag=True, help="Two consecutive codes; the clock moves on.")
+@click.pass_context
+def app(ctx: click.Context, seed: str, two: bool) -> None:
+    """Print the code of a virtual MFA device, an authenticator app.
+
+    SEED is IAM's Base32StringSeed; FILE has it, or the QR code as a picture, as aws iam
+    create-virtual-mfa-device writes them. It is not sent to the service.
+    """
+    from tokenkit.service.phone import Phone, read_seed
+
+    file = Path(seed)
+    phone = Phone(read_seed(file) if file.is_file() else seed, _ClockOfService(_client(ctx)))
+    echo(" ".join(phone.two_codes()) if two else phone.code())
+
+
+@command.command(
+    context_settings={"ignore_unknown_options": True}, short_help="Lay a token elsewhere."
+)  # '-5 °C' is none
 @click.argument("place")
 @_serial
 @click.pass_context
@@ -179,8 +212,11 @@ def devices(ctx: click.Context, user: str | None, as_json: bool) -> None:
 @click.pass_context
 def unlock(ctx: click.Context, serial_number: str) -> None:
     """Forget the wrong codes of a device."""
-    _post(ctx, "/devices/unlock", serial_number=serial_number)
-    echo(f"{serial_number} is unlocked")
+    was = _post(ctx, "/devices/unlock", serial_number=serial_number)
+    if was["was_locked"]:
+        echo(f"{serial_number} is unlocked")
+    else:
+        echo(f"{serial_number} was not locked; wrong codes forgotten: {was['failures']}")
 
 
 @command.command()
@@ -212,7 +248,7 @@ def make_user(ctx: click.Context, name: str, path: str | None, password: str | N
     echo(_post(ctx, "/users", name=name, path=path, password=password)["arn"])
 
 
-@command.command()
+@command.command(short_help="Say what is amiss, and how to mend it.")
 @json_option
 @click.pass_context
 def findings(ctx: click.Context, as_json: bool) -> None:

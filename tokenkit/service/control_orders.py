@@ -6,12 +6,11 @@ import msgspec
 
 from tokenkit.verifier import DeviceKind
 from tokenkit.verifier.findings import FindingKind
-from tokenkit.verifier.passwords import MAX_LENGTH, MIN_LENGTH
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 Seconds = Annotated[float, msgspec.Meta(description="seconds")]
 Serial = Annotated[str, msgspec.Meta(description="serial number", max_length=256)]
-Password = Annotated[str, msgspec.Meta(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
+Password = Annotated[str, msgspec.Meta(description="8 to 128 characters")]
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -70,6 +69,14 @@ class OfUser(Order):
     """Without a name all are meant."""
 
     user: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Unlocked(msgspec.Struct):
+    """``failures``: the wrong codes that were forgotten."""
+
+    serial_number: str
+    failures: int
+    was_locked: bool
 
 
 class ClockFacts(msgspec.Struct):

@@ -12,7 +12,9 @@ from tokenkit.service import clock
 from tokenkit.service import control_orders as orders
 from tokenkit.service.moments import duration_s, iso, moment_s
 from tokenkit.service.service import Service
-from tokenkit.verifier import NoSuchEntity, User
+from tokenkit.verifier import NoSuchEntity, PasswordPolicyViolation, User, ValidationError
+from tokenkit.verifier.desk import no_such_device
+from tokenkit.verifier.throttle import is_locked
 from tokenkit.virtual import HardwareToken, SimulatedClock
 
 
@@ -77,8 +79,10 @@ def _press(service: Service, order: orders.WhichToken) -> orders.Shown:
 
 
 def _two_codes(service: Service, order: orders.WhichToken) -> orders.TwoCodes:
-    token = _find(service, order)
-    return orders.TwoCodes(token.serial_number, *token.two_codes())
+    token, before_s = _find(service, order), service.clock.now()
+    codes = token.two_codes()
+    service.verifier.note_clock(service.clock.now() - before_s)
+    return orders.TwoCodes(token.serial_number, *codes)
 
 
 def _move(service: Service, order: orders.MoveToken) -> orders.TokenFacts:
@@ -145,9 +149,13 @@ def _devices(service: Service, order: orders.OfUser) -> list[orders.DeviceFacts]
     ]
 
 
-def _unlock(service: Service, order: orders.Unlock) -> orders.Unlock:
-    service.verifier.unlock(order.serial_number)
-    return order
+def _unlock(service: Service, order: orders.Unlock) -> orders.Unlocked:
+    verifier = service.verifier
+    try:
+        failures = verifier.unlock(order.serial_number)
+    except ValidationError:  # none can have it
+        raise no_such_device(order.serial_number) from None
+    return orders.Unlocked(order.serial_number, failures, is_locked(verifier.totp, failures))
 
 
 def _users(service: Service, order: None) -> list[orders.UserFacts]:
@@ -157,7 +165,11 @@ def _users(service: Service, order: None) -> list[orders.UserFacts]:
 def _make_user(service: Service, order: orders.MakeUser) -> orders.UserFacts:
     made = service.verifier.create_user(order.name, path=order.path)
     if order.password is not None:
-        service.verifier.set_password(order.name, order.password)
+        try:
+            service.verifier.set_password(order.name, order.password)
+        except PasswordPolicyViolation:
+            service.verifier.delete_user(order.name)
+            raise
         made = service.verifier.user(order.name)
     return _user(made)
 
@@ -249,7 +261,7 @@ ROUTES = (
         "/devices/unlock",
         "Forget a device's wrong codes",
         _unlock,
-        orders.Unlock,
+        orders.Unlocked,
         orders.Unlock,
         refuses=(_MISSING,),
     ),

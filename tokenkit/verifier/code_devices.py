@@ -192,13 +192,18 @@ class CodeDevices(Desk):
                 return []
             return [self._window_s(row, learned, at_s) for at_s in times_s]
 
-    def unlock(self, serial_number: str) -> None:
-        """Forget a device's wrong codes, after somebody has asked whose they were. NoSuchEntity."""
+    def unlock(self, serial_number: str) -> int:
+        """Forget a device's wrong codes, after somebody has asked whose they were; how many.
+
+        NoSuchEntity.
+        """
         with self._request("unlock", None, serial_number) as request:
             row = records.find_device(request.connection, serial_number)
             if row is None or row.seed is None:
                 raise no_such_device(serial_number)
             records.update_device(request.connection, serial_number, failures=0)
+            failures: int = row.failures
+        return failures
 
     def _insert(self, request: Request, kind: DeviceKind, seeds: list[Seed]) -> None:
         rows = [

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenkit.verifier import InvalidAuthenticationCode
 from tokenkit.virtual import START_S
 
 from .conftest import Control
@@ -51,6 +52,7 @@ def test_the_clock_is_read_and_moved_forward(control: Control) -> None:
         ("advance", {"by": True}, "Expected"),
         ("advance", {}, "missing required field `by`"),
         ("advance", {"by": 1, "faster": True}, "unknown field `faster`"),
+        ("advance", {"bye": 5}, "; what may be said: by"),
         ("set", {"to": "2025-01-01T00:00:00Z"}, "time does not go back"),
         ("set", {"to": "2027-01-01"}, "no time zone"),
         ("set", {"to": "soon"}, "is no ISO 8601 time"),
@@ -62,6 +64,17 @@ def test_a_wrong_order_moves_nothing(
 ) -> None:
     assert message in control.post(f"/clock/{path}", 400, **order)["error"]
     assert control.service.clock.now() == START_S
+
+
+def test_the_log_tells_of_each_move(control: Control) -> None:
+    control.post("/clock/advance", by="1 h")
+    control.post("/clock/set", to=START_S + 5000)
+    lines = [json.loads(line) for line in control.service.verifier.export_audit()]
+    moves = [(line["at_s"], line["detail"]) for line in lines if line["event"] == "clock"]
+    assert moves == [
+        (START_S + 3600, {"by_s": 3600.0}),
+        (START_S + 5000, {"by_s": 1400.0}),
+    ]
 
 
 def test_time_ends(control: Control) -> None:
@@ -135,8 +148,18 @@ def test_the_only_token_needs_no_name(control: Control) -> None:
 
 def test_a_locked_device_is_unlocked(control: Control) -> None:
     app = control.service.verifier.create_authenticator_app("phone")
-    answer = control.post("/devices/unlock", serial_number=app.serial_number)
-    assert answer == {"serial_number": app.serial_number}
+    verifier = control.service.verifier
+    unlock = {"serial_number": app.serial_number}
+    untouched = {**unlock, "failures": 0, "was_locked": False}
+    assert control.post("/devices/unlock", **unlock) == untouched
+    for _ in range(verifier.totp.lock_after):
+        with pytest.raises(InvalidAuthenticationCode):
+            verifier.enable("root", app.serial_number, "000000", "000000")
+        control.post("/clock/advance", by="1 day")
+    locked = {**unlock, "failures": verifier.totp.lock_after, "was_locked": True}
+    assert control.post("/devices/unlock", **unlock) == locked
+    assert control.post("/devices/unlock", **unlock) == untouched
+    assert "does not exist" in control.post("/devices/unlock", 404, serial_number="NOPE")["error"]
     assert "does not exist" in control.post("/devices/unlock", 404, serial_number="A" * 9)["error"]
 
 

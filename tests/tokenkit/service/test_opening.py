@@ -8,6 +8,7 @@ from tokenkit.service.opening import opened_service
 from tokenkit.service.policy_file import policies
 from tokenkit.service.root_account import RootAccountError, prepare_root
 from tokenkit.verifier import AccessDenied, Verifier
+from tokenkit.verifier.seed_file import read_seed_file
 from tokenkit.virtual import World, write_csv
 
 KEY = bytes(32)
@@ -44,7 +45,7 @@ def test_tokens_of_a_process_before_are_passed_over(tmp_path: Path) -> None:
     seeds = tmp_path / "seeds.csv"
     write_csv(World(seed=1).make_batch("SHELF", 3).tokens, seeds)
     for numbers in ([1, 2], [3, 4]):
-        with opened_service(url, KEY, NONE, seed_file=seeds, tokens=2) as service:
+        with opened_service(url, KEY, NONE, seeds=read_seed_file(seeds), tokens=2) as service:
             made = [token.serial_number for token in service.tokens.all()]
             assert made == [f"TKTEST{number:08}" for number in numbers]
             assert service.verifier.known_serial_numbers(["SHELF00000003"])
