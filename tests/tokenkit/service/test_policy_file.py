@@ -91,6 +91,19 @@ def test_a_mistake_is_told_with_its_line(
     assert "\n" not in str(refused.value)
 
 
+def test_all_mistakes_are_told_in_their_order(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(
+        "[account]\nminimum_devices = 9\n[webauthn]\nattestation = 'direct'\n"
+        "trusted_roots = ['no.pem']\n[totp]\nwindow = 1\ndelay = 5\n[top]\n"
+    )
+    with pytest.raises(PolicyFileError) as refused:
+        policies(file, ORIGIN)
+    lines = str(refused.value).splitlines()
+    assert [int(line.split(":")[1]) for line in lines] == [2, 5, 7, 8, 9]
+    assert "no.pem: No such file" in lines[1]
+
+
 def test_what_is_no_text_is_told(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     for contents, message in [
