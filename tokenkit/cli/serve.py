@@ -196,6 +196,8 @@ def command(
                 status = error.status
             finally:
                 file.remove()
+                if not command and sys.stderr.isatty():
+                    echo(err=True)  # after the ^C that the terminal shows
     ctx.exit(status)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import stat
 import subprocess
@@ -102,6 +103,25 @@ def test_signals_end_it_cleanly(number: signal.Signals) -> None:
         process.send_signal(number)
         assert process.wait(TIMEOUT_S) == 0
     assert not Path(said["control"]).exists()
+
+
+def test_ctrl_c_in_a_terminal_ends_the_line() -> None:
+    ours, theirs = pty.openpty()
+    command = [*TOKENKIT, "serve", "--port", "0"]
+    shown = b""
+    try:
+        with subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        ) as process:
+            while b"AWS_DEFAULT_REGION" not in shown:
+                shown = shown[-100:] + os.read(ours, 4096)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(TIMEOUT_S) == 0
+        shown += os.read(ours, 4096)
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert b"us-east-1\r\n\r\n" in shown
 
 
 def test_a_command_has_it_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
