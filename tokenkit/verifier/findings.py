@@ -100,13 +100,10 @@ def _of_device(
             distrust,
             "Remove it and register a genuine one.",
         )
-    if device.window_s is not None and _is_window_nearly_left(device):
-        low_s, high_s = device.window_s
+    if _is_window_nearly_left(device):
         yield finding(
             FindingKind.DRIFTING,
-            f"Its clock is by now about {device.predicted_offset_s or 0.0:+.0f} s"
-            f" ± {device.uncertainty_s or 0.0:.0f} s off, and codes of {low_s:+.0f} s to"
-            f" {high_s:+.0f} s are accepted: a right one may be refused.",
+            _drift(device),
             "Resynchronise it with two consecutive codes.",
         )
     idle_s = now_s - (device.enabled_s if device.last_used_s is None else device.last_used_s)
@@ -128,6 +125,31 @@ def _distrust(device: Device, webauthn: WebAuthnPolicy) -> str | None:
     if webauthn.aaguids and device.aaguid not in webauthn.aaguids:
         return f"It is of model {device.aaguid}, which the policy does not take now."
     return None
+
+
+def _drift(device: Device) -> str:
+    """What a clock does that has nearly left the window, or has left it."""
+    assert device.predicted_offset_s is not None
+    assert device.window_s is not None
+    low_s, high_s = device.window_s
+    if not low_s <= device.predicted_offset_s <= high_s:
+        said = "Its codes are probably refused"
+    elif device.failures:
+        said = "Its last code was refused, and its clock may be why"
+    else:
+        said = "Its next code may be refused"
+    return (
+        f"{said}: its clock is {_error(device.predicted_offset_s)} by now,"
+        f" give or take {device.uncertainty_s or 0.0:.0f} s, and codes are accepted"
+        f" from {_error(low_s)} to {_error(high_s)}."
+    )
+
+
+def _error(error_s: float) -> str:
+    seconds = round(abs(error_s))
+    if not seconds:
+        return "on time"
+    return f"{seconds} s {'ahead' if error_s > 0 else 'behind'}"
 
 
 def _is_window_nearly_left(device: Device) -> bool:

@@ -147,6 +147,26 @@ def test_nobody_sets_another_users_device_right(
     assert browser.verifier.devices("ann") == [device]
 
 
+def test_after_wrong_codes_the_qr_code_is_there_still(browser: Any) -> None:
+    browser.sign_in("ann")
+    choose_app(browser)
+    folded = r"<details>\s*<summary>Show QR code"
+    assert re.search(folded, browser.answer.text)
+    for code1 in ("000000", "000001", "no code"):  # wrong, too soon, and not even one
+        browser.send("assign/authenticator-app", code1=code1, code2="000000")
+        assert browser.error()
+        assert re.search(r"<details open>\s*<summary>Show QR code", browser.answer.text)
+
+
+def test_whose_token_is_a_virtual_one_is_shown_the_way(browser: Any, app: pyotp.TOTP) -> None:
+    link = '<a href="/console/virtual-tokens">Virtual tokens</a>'
+    browser.send("sign-out")
+    browser.sign_in("ann")
+    assert link not in browser.answer.text
+    browser.service.tokens.make()
+    assert link in browser.open("sign-in/mfa").text
+
+
 def test_codes_may_be_typed_in_groups(browser: Any) -> None:
     browser.sign_in("ann")
     app = choose_app(browser)

@@ -89,6 +89,22 @@ class TestToken:
         assert re.fullmatch(r"\d min \d+ s behind", facts(page)["True clock error"])
         assert facts(page)["Temperature"].startswith(("4.", "5."))
 
+    def test_where_no_named_place_is_it_stays_until_one_is_chosen(self, bench: Any) -> None:
+        [serial_number] = bench.service.tokens.make(place="5 °C")
+        page = bench.root.get("virtual-token", serial=serial_number)
+        assert re.findall(r"<option ([^>]*)>(5 °C[^<]*)<", page) == [
+            ('value="" selected disabled', "5 °C, where it lies now")
+        ]
+        assert page.count(" selected") == 1
+        assert '<select id="place" name="place" required>' in page
+        assert bench.alerts(bench.root.post("virtual-token/move", 400, serial=serial_number))
+        assert bench.service.tokens.place(serial_number) == "5 °C"
+
+    def test_its_titles_say_which_it_is(self, bench: Any, serial_number: str) -> None:
+        page = bench.root.get("virtual-token", serial=serial_number)
+        assert f"<title>Virtual token {serial_number} – tokenkit</title>" in page
+        assert f"<h1>Virtual token {serial_number}</h1>" in page
+
     def test_only_administrators_move_the_clock(self, bench: Any, serial_number: str) -> None:
         ann, before_s = bench.visitor("ann"), bench.clock.now()
         assert "Eight months" not in ann.get("virtual-token", serial=serial_number)
