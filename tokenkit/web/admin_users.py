@@ -20,7 +20,7 @@ from tokenkit.verifier import (
 from tokenkit.verifier.names import user_arn
 from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
 from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
-from tokenkit.web.admin_pages import administrators, demand
+from tokenkit.web.admin_pages import administrators
 from tokenkit.web.visit import Visit, visited
 
 _MOST_LINES = 1000
@@ -45,9 +45,9 @@ def _users_page(visit: Visit, status: int = 200, **context: Any) -> Response:
 def create_user(visit: Visit) -> Response:
     """With a password or without one; a password that is refused leaves no user behind."""
     name, password = visit.text("name").strip(), visit.text("password")
-    demand(visit, "iam:CreateUser", user_arn(name))
+    visit.demand("iam:CreateUser", user_arn(name))
     if password:
-        demand(visit, "iam:CreateLoginProfile", user_arn(name))
+        visit.demand("iam:CreateLoginProfile", user_arn(name))
     try:
         visit.verifier.create_user(name)
         if password:
@@ -72,8 +72,8 @@ def _user(visit: Visit) -> User:
 @visited
 def show_user(visit: Visit) -> Response:
     user = _user(visit)
-    demand(visit, "iam:GetUser", user.arn)
-    demand(visit, "iam:ListMFADevices", user.arn)
+    visit.demand("iam:GetUser", user.arn)
+    visit.demand("iam:ListMFADevices", user.arn)
     return _user_page(visit, user)
 
 
@@ -85,7 +85,7 @@ def _user_page(visit: Visit, user: User, status: int = 200, **context: Any) -> R
 @visited
 def set_password(visit: Visit) -> Response:
     user = _user(visit)
-    demand(visit, "iam:UpdateLoginProfile", user.arn)
+    visit.demand("iam:UpdateLoginProfile", user.arn)
     try:
         visit.verifier.set_password(user.name, visit.text("password"))
     except VerifierError as error:
@@ -96,7 +96,7 @@ def set_password(visit: Visit) -> Response:
 @visited
 def ask_to_delete(visit: Visit) -> Response:
     user = _user(visit)
-    demand(visit, "iam:DeleteUser", user.arn)
+    visit.demand("iam:DeleteUser", user.arn)
     return _delete_page(visit, user)
 
 
@@ -117,7 +117,7 @@ def _delete_page(visit: Visit, user: User, status: int = 200, **context: Any) ->
 def delete_user(visit: Visit) -> Response:
     """With all that the user holds, as AWS's console does; IAM itself demands it gone before."""
     user = _user(visit)
-    demand(visit, "iam:DeleteUser", user.arn)
+    visit.demand("iam:DeleteUser", user.arn)
     try:
         if user.name == ROOT:
             raise ValidationError("The root user cannot be deleted.")
@@ -143,7 +143,7 @@ def _take_all_from(visit: Visit, user: User) -> None:
         (devices, "iam:DeactivateMFADevice"),
     ):
         if is_held:
-            demand(visit, action, user.arn)
+            visit.demand(action, user.arn)
     if user.has_password:  # first, so that the user cannot sign in meanwhile
         verifier.remove_password(name)
     for key in keys:

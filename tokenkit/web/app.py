@@ -55,7 +55,7 @@ def console_app(
     )
     app.state.service = service
     app.state.pending_imports = PendingImports(service.clock.now)
-    app.state.pending_apps = PendingApps(service.verifier, service.clock.now)
+    app.state.pending_apps = PendingApps(service.clock.now, random_bytes)
     app.state.new_cookie = lambda: base64.urlsafe_b64encode(random_bytes(24)).decode()
     return app
 

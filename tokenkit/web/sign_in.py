@@ -14,9 +14,10 @@ from tokenkit.verifier import (
     Throttled,
     ValidationError,
 )
+from tokenkit.verifier.console_sessions import ENROL, PASSWORD, SIGNED_IN
 from tokenkit.web.codes import clean
 from tokenkit.web.security_key import begun, completed
-from tokenkit.web.visit import ENROL, PASSWORD, SIGNED_IN, Visit, visited
+from tokenkit.web.visit import START_PAGE, Visit, visited
 
 # one text each, so that a stranger learns nothing: not which names there are, nor what was wrong
 WRONG_PASSWORD = (
@@ -44,19 +45,14 @@ def sign_in(visit: Visit) -> Response:
         visit.verifier.check_password(user, visit.text("password"))
     except (AccessDenied, Throttled, ValidationError):
         return visit.page("sign_in.html", 403, error=WRONG_PASSWORD, form={"user": user})
-    if visit.verifier.devices(user):
-        visit.begin_session(user, PASSWORD)
-        return visit.go("sign-in/mfa")
     return admit(visit, user, mfa=False)
 
 
 def admit(visit: Visit, user: str, *, mfa: bool) -> Response:
-    """Let somebody in; without MFA, where it is required, no further than to assign a device."""
-    if not mfa and visit.verifier.account.requires_mfa(user):
-        visit.begin_session(user, ENROL)
-        return visit.go("assign")
-    visit.begin_session(user, SIGNED_IN, mfa_s=visit.service.clock.now() if mfa else None)
-    return visit.go("security-credentials")
+    """Let somebody in, as far as a password alone leads, or with MFA."""
+    now_s = visit.service.clock.now()
+    visit.begin_session(user, mfa=mfa, signed_in_s=now_s, mfa_s=now_s if mfa else None)
+    return visit.go(START_PAGE[visit.stage])
 
 
 def show_mfa(visit: Visit) -> Response:
@@ -115,10 +111,8 @@ def begin_key(visit: Visit) -> Response:
 
 def complete_key(visit: Visit) -> Response:
     def complete(ceremony_id: str, answer: object) -> str:
-        signed = visit.verifier.complete_assertion(ceremony_id, answer)  # type: ignore[arg-type]
-        if signed.user != visit.user:
-            raise AccessDenied("That security key is another user's.")
-        admit(visit, signed.user, mfa=True)
+        visit.verifier.complete_assertion(ceremony_id, answer, user=visit.user)  # type: ignore[arg-type]
+        admit(visit, visit.user, mfa=True)
         return visit.url("security-credentials")
 
     return completed(visit, complete)

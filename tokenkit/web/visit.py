@@ -26,13 +26,17 @@ from tokenkit.verifier import (
     Verifier,
     VerifierError,
 )
-from tokenkit.verifier.console_sessions import ConsoleSession
+from tokenkit.verifier.console_sessions import ENROL, PASSWORD, SIGNED_IN
 from tokenkit.web.pages import render
 
 COOKIE = "tokenkit_console"
-# how far somebody is: the password was right; signed in, but an MFA device must be assigned before
-# anything else; signed in
-PASSWORD, ENROL, SIGNED_IN = "password", "enrol", "signed-in"
+# where somebody goes on who is so far
+START_PAGE = {
+    None: "sign-in",
+    PASSWORD: "sign-in/mfa",
+    ENROL: "assign",
+    SIGNED_IN: "security-credentials",
+}
 _MOST_FIELDS = 100
 _SEE_OTHER = 303
 
@@ -52,7 +56,7 @@ class Visit:
     @property
     def stage(self) -> str | None:
         """PASSWORD, ENROL or SIGNED_IN; None for a stranger."""
-        return None if self.session is None else str(self.session.state["stage"])
+        return None if self.session is None else self.session.stage
 
     @property
     def user(self) -> str:
@@ -86,12 +90,17 @@ class Visit:
         more = {} if client is None else {"aws:SourceIp": client.host}
         return authorise(self.service, self._principal, action, resource, more).allowed
 
-    def demand_own(self, action: str) -> None:
-        """AccessDenied unless the visitor may do ``action`` to the own user; who must assign a
-        device before anything else may do that.
+    def demand(self, action: str, resource: str = "*") -> None:
+        """AccessDenied unless the visitor may do ``action``."""
+        if not self.may(action, resource):
+            raise AccessDenied(f"You are not authorized to perform {action} on {resource}.")
+
+    def demand_own(self, action: str, resource: str | None = None) -> None:
+        """The same of what is the visitor's own, as the user is; who must assign a device before
+        anything else may do that.
         """
-        if self.stage != ENROL and not self.may(action, self._principal.arn):
-            raise AccessDenied(f"You are not authorized to perform {action}.")
+        if self.stage != ENROL:
+            self.demand(action, resource or self._principal.arn)
 
     @cached_property
     def _principal(self) -> Principal:
@@ -151,12 +160,19 @@ class Visit:
         """JSON, for the console's own scripts."""
         return self.with_cookie(JSONResponse(value, status))
 
-    def begin_session(self, user: str, stage: str, **state: object) -> None:
-        """A new session under a new id; the one before is ended."""
+    def begin_session(self, user: str, *, mfa: bool, **state: object) -> None:
+        """A new session under a new id, in the place of the one before.
+
+        AccessDenied if that was ended meanwhile, say by a new password.
+        """
+        before = None
         if self.session is not None:
-            self.verifier.end_console_session(self.session.token)
-        state = {"stage": stage, "signed_in_s": self.service.clock.now(), **state}
-        self._have(self.verifier.begin_console_session(user, state))
+            if self.session.user == user:
+                before = self.session.token
+            else:
+                self.verifier.end_console_session(self.session.token)
+        session = self.verifier.begin_console_session(user, state, mfa=mfa, after=before)
+        self.session, self.cookie = session, session.token
 
     def end_session(self) -> None:
         if self.session is not None:
@@ -169,7 +185,7 @@ class Visit:
         assert self.session is not None
         state = {**self.session.state, **changes}
         self.verifier.put_console_state(self.session.token, state)
-        self.session = ConsoleSession(self.session.token, self.session.user, state)
+        self.session = replace(self.session, state=state)
 
     def demand_csrf(self) -> None:
         """HTTPException 403 unless the form, or script, is of a page of this session."""
@@ -189,9 +205,6 @@ class Visit:
                 samesite="strict",
             )
         return response
-
-    def _have(self, session: ConsoleSession) -> None:
-        self.session, self.cookie = session, session.token
 
 
 def csrf_token(cookie: str) -> str:
@@ -228,8 +241,6 @@ def visited(
         visit = Visit(request, form, json)
         if request.method == "POST":
             visit.demand_csrf()
-        if visit.stage == ENROL and visit.verifier.devices(visit.user):
-            visit.begin_session(visit.user, PASSWORD)  # assigned elsewhere: it must be shown here
         if visit.stage not in allowed:
             return _send_on(visit, wants_json=json is not None)
         try:
@@ -257,7 +268,7 @@ def status_of(error: VerifierError) -> int:
 
 
 def _send_on(visit: Visit, *, wants_json: bool) -> Response:
-    path = {None: "sign-in", PASSWORD: "sign-in/mfa", ENROL: "assign", SIGNED_IN: ""}[visit.stage]
+    path = START_PAGE[visit.stage]
     if wants_json:
         return visit.answer(
             {"error": "You are not signed in any more.", "go": visit.url(path)}, 403
