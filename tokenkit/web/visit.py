@@ -8,6 +8,7 @@ from functools import cached_property, wraps
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -231,6 +232,7 @@ def visited(
             if request.headers.get("content-type", "").startswith("application/json"):
                 json = await _json(request)
             else:
+                _demand_utf8(request)
                 form = await request.form(max_fields=_MOST_FIELDS, max_files=1)
         try:
             return await run_in_threadpool(answer, request, form, json)
@@ -253,7 +255,7 @@ def visited(
     return endpoint
 
 
-_STATUS: tuple[tuple[type[VerifierError], int], ...] = (
+_STATUS_OF_ERROR: tuple[tuple[type[VerifierError], int], ...] = (
     (NoSuchEntity, 404),
     (Throttled, 429),
     (Locked, 403),
@@ -264,7 +266,7 @@ _STATUS: tuple[tuple[type[VerifierError], int], ...] = (
 
 def status_of(error: VerifierError) -> int:
     """HTTP's status code for a refusal."""
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+    return next((status for kind, status in _STATUS_OF_ERROR if isinstance(error, kind)), 400)
 
 
 def _send_on(visit: Visit, *, wants_json: bool) -> Response:
@@ -274,6 +276,17 @@ def _send_on(visit: Visit, *, wants_json: bool) -> Response:
             {"error": "You are not signed in any more.", "go": visit.url(path)}, 403
         )
     return visit.go(path)
+
+
+def _demand_utf8(request: Request) -> None:
+    """HTTPException 400 for a form in another charset, by what Starlette decodes it by.
+
+    What Python knows as one may raise all kinds of errors, or make text that nothing can encode.
+    """
+    _, options = parse_options_header(request.headers.get("content-type"))
+    charset = options.get(b"charset", b"utf-8")
+    if charset.lower() != b"utf-8":
+        raise HTTPException(400, "Forms are in UTF-8.")
 
 
 async def _json(request: Request) -> Any:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pyotp
 import pytest
 
-from tokenkit.verifier import AccountPolicy
+from tokenkit.verifier import AccountPolicy, StoreError
 from tokenkit.web.pending_apps import KEPT_S
 from tokenkit.web.sign_in import WRONG_CODE, WRONG_PAIR
 
@@ -108,13 +108,14 @@ def test_so_does_one_that_was_enabled_by_other_means(browser: Any) -> None:
 
 def test_a_session_that_begins_as_the_first_device_is_enabled(browser: Any) -> None:
     """Whatever was seen before, it is the devices at that moment that count."""
-    verifier, check = browser.verifier, browser.verifier.check_password
+    verifier, begin = browser.verifier, browser.verifier.begin_console_session
 
-    def slow(user: str, password: str) -> None:
-        check(user, password)
+    def slow(*given: Any, **more: Any) -> Any:
+        verifier.begin_console_session = begin
         enable_token(browser, "ann")
+        return begin(*given, **more)
 
-    verifier.check_password = slow
+    verifier.begin_console_session = slow
     browser.sign_in("ann")
     assert browser.page == "sign-in/mfa"
 
@@ -397,3 +398,19 @@ def test_scripts_of_who_is_not_signed_in_are_told(browser: Any) -> None:
     )
     assert answer.status_code == 403
     assert answer.json()["go"] == "/console/sign-in"
+
+
+@pytest.mark.parametrize("path", ["begin", "complete"])
+def test_scripts_are_told_by_status_what_failed(browser: Any, path: str) -> None:
+    def fail(*given: Any, **more: Any) -> None:
+        raise StoreError("The disk is full.")
+
+    browser.sign_in("ann")
+    browser.open("assign")
+    browser.verifier.begin_registration = browser.verifier.complete_registration = fail
+    answer = browser.client.post(
+        f"/console/assign/security-key/{path}",
+        json={"id": "0", "answer": {}, "name": "key"},
+        headers={"x-csrf-token": browser.csrf()},
+    )
+    assert answer.status_code == 503
