@@ -76,6 +76,7 @@ def _press(service: Service, order: orders.WhichToken) -> orders.Shown:
 
 def _two_codes(service: Service, order: orders.WhichToken) -> orders.TwoCodes:
     token = _find(service, order)
+    clock.demand_time(service, 2.0 * token.spec.period_s)
     return orders.TwoCodes(token.serial_number, *token.two_codes())
 
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tokenkit.scenario.durations import DAY_S, YEAR_S
+from tokenkit.service import clock
 from tokenkit.verifier import ValidationError, VerifierError
 from tokenkit.verifier.console_sessions import ENROL, PASSWORD, SIGNED_IN
 from tokenkit.virtual import PLACES, HardwareToken, SimulatedClock
@@ -90,7 +91,7 @@ def _now(visit: Visit, token: HardwareToken) -> dict[str, Any]:
     }
 
 
-@users
+@partial(users, is_use=False)
 def show_now(visit: Visit) -> Response:
     """The part of a token's page that its script fetches each second."""
     token = visit.service.tokens.find(visit.query("serial"))
@@ -145,7 +146,10 @@ def advance(visit: Visit) -> Response:
     if by not in _advances(visit):
         visit.demand("tokenkit:AdvanceClock")
     words, seconds = ADVANCES[by]
-    visit.service.clock.advance(seconds)
+    try:
+        clock.advance(visit.service, seconds)
+    except ValueError as error:
+        raise ValidationError(f"{error}.") from None
     assert visit.session is not None
     # for who moves the clock no time has passed: everybody else's session may be over
     state = visit.session.state

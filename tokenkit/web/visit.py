@@ -45,14 +45,18 @@ _SEE_OTHER = 303
 class Visit:
     """What a handler works on. Handlers run in a thread: the verifier may block."""
 
-    def __init__(self, request: Request, form: FormData, json: Any = None) -> None:
+    def __init__(
+        self, request: Request, form: FormData, json: Any = None, *, is_use: bool = True
+    ) -> None:
         self.request = request
         self.form = form
         self.json = json
         self.service: Service = request.app.state.service
         self.verifier: Verifier = self.service.verifier
         self.cookie: str = request.cookies.get(COOKIE, "")
-        self.session = self.verifier.console_session(self.cookie) if self.cookie else None
+        self.session = None
+        if self.cookie:
+            self.session = self.verifier.console_session(self.cookie, prolong=is_use)
 
     @property
     def stage(self) -> str | None:
@@ -217,11 +221,12 @@ Handler = Callable[[Visit], Response]
 
 
 def visited(
-    handler: Handler, stages: Iterable[str | None] = (SIGNED_IN,)
+    handler: Handler, stages: Iterable[str | None] = (SIGNED_IN,), *, is_use: bool = True
 ) -> Callable[[Request], Any]:
     """An endpoint of Starlette's for ``handler``, open to who is at one of ``stages``.
 
     Others are sent to where they can go on. What changes something is POST and has the CSRF token.
+    It keeps a session alive if ``is_use``: what scripts fetch by themselves does not.
     """
     allowed = frozenset(stages)
 
@@ -240,7 +245,7 @@ def visited(
             await form.close()
 
     def answer(request: Request, form: FormData, json: Any) -> Response:
-        visit = Visit(request, form, json)
+        visit = Visit(request, form, json, is_use=is_use)
         if request.method == "POST":
             visit.demand_csrf()
         if visit.stage not in allowed:
