@@ -1,6 +1,5 @@
 """Users and their devices, for administrators."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -11,7 +10,6 @@ from starlette.routing import Route
 
 from tokenkit.verifier import (
     ROOT,
-    Device,
     NoSuchEntity,
     User,
     ValidationError,
@@ -21,7 +19,8 @@ from tokenkit.verifier.names import user_arn
 from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
 from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
 from tokenkit.web.admin_pages import administrators
-from tokenkit.web.visit import Visit, visited
+from tokenkit.web.credentials import find_device
+from tokenkit.web.visit import Visit, status_of, visited
 
 _MOST_LINES = 1000
 
@@ -32,13 +31,22 @@ def show_users(visit: Visit) -> Response:
 
 
 def _users_page(visit: Visit, status: int = 200, **context: Any) -> Response:
-    devices = visit.verifier.devices()
+    devices, shown = visit.verifier.devices(), _whose_devices(visit)
     users = [
-        (user, [each for each in devices if each.user == user.name])
+        (user, [each for each in devices if each.user == user.name] if user.name in shown else None)
         for user in visit.verifier.users()
         if user.name != ROOT or visit.user == ROOT
     ]
     return visit.page("admin_users.html", status, users=users, **context)
+
+
+def _whose_devices(visit: Visit) -> set[str]:
+    """The names of users whose devices the visitor may see; root's are root's business."""
+    return {
+        user.name
+        for user in visit.verifier.users()
+        if (user.name != ROOT or visit.user == ROOT) and visit.may("iam:ListMFADevices", user.arn)
+    }
 
 
 @visited
@@ -78,16 +86,26 @@ def show_user(visit: Visit) -> Response:
 
 
 def _user_page(visit: Visit, user: User, status: int = 200, **context: Any) -> Response:
-    devices = visit.verifier.devices(user.name)
-    return visit.page("admin_user.html", status, user=user, devices=devices, **context)
+    return visit.page(
+        "admin_user.html",
+        status,
+        user=user,
+        devices=visit.verifier.devices(user.name),
+        may_set_password=visit.may(_password_action(user), user.arn),
+        **context,
+    )
+
+
+def _password_action(user: User) -> str:
+    return "iam:UpdateLoginProfile" if user.has_password else "iam:CreateLoginProfile"
 
 
 @visited
 def set_password(visit: Visit) -> Response:
     user = _user(visit)
-    visit.demand("iam:UpdateLoginProfile", user.arn)
+    visit.demand(_password_action(user), user.arn)
     try:
-        visit.verifier.set_password(user.name, visit.text("password"))
+        visit.verifier.set_password(user.name, visit.text("password"), replace=user.has_password)
     except VerifierError as error:
         return _user_page(visit, user, 400, error=str(error))
     return visit.go(f"admin/users/{user.name}", f"The password of {user.name} was set.")
@@ -156,19 +174,28 @@ def _take_all_from(visit: Visit, user: User) -> None:
 
 @administrators("iam:ListUsers")
 def show_devices(visit: Visit) -> Response:
-    """All devices, and what is amiss with users and with them."""
+    return _devices_page(visit)
+
+
+def _devices_page(visit: Visit, status: int = 200, **context: Any) -> Response:
+    """The devices of all whom it concerns, and what is amiss with users and with them."""
+    shown = _whose_devices(visit)
     return visit.page(
         "admin_devices.html",
-        devices=visit.verifier.devices(),
-        findings=visit.verifier.findings(),
+        status,
+        devices=[each for each in visit.verifier.devices() if each.user in shown],
+        findings=[each for each in visit.verifier.findings() if each.user in shown],
         show_user=True,
+        **context,
     )
 
 
 @administrators("iam:ListUsers")
 def show_device(visit: Visit) -> Response:
     """The clock of one token or app."""
-    device = _device(visit.verifier.devices(), visit.query("serial"))
+    shown = _whose_devices(visit)
+    devices = [each for each in visit.verifier.devices() if each.user in shown]
+    device = find_device(devices, visit.query("serial"))
     if not device.period_s:
         raise NoSuchEntity("A security key has no clock.")
     lines = visit.verifier.audit_page(serial_number=device.serial_number, limit=_MOST_LINES).lines
@@ -195,19 +222,16 @@ def show_device(visit: Visit) -> Response:
     )
 
 
-def _device(devices: Sequence[Device], serial_number: str) -> Device:
-    for device in devices:
-        if device.serial_number == serial_number:
-            return device
-    raise NoSuchEntity(f"MFA Device with serial number {serial_number} does not exist.")
-
-
 @administrators("tokenkit:UnlockMFADevice")
 def unlock(visit: Visit) -> Response:
-    serial_number = visit.text("serial")
-    device = _device(visit.verifier.devices(), serial_number)
-    visit.verifier.unlock(serial_number)
-    return visit.go(f"admin/users/{device.user}", f"Device {serial_number} was unlocked.")
+    """Also one that is nobody's: wrong codes when it was to be assigned lock it as well."""
+    serial_number = visit.text("serial").strip()
+    try:
+        visit.verifier.unlock(serial_number)
+    except VerifierError as error:
+        form = {"serial": serial_number}
+        return _devices_page(visit, status_of(error), error=str(error), form=form)
+    return visit.go("admin/devices", f"Device {serial_number} was unlocked.")
 
 
 USER_ROUTES = [

@@ -188,7 +188,7 @@ def test_nobody_sets_another_users_device_right(
     for path in ("resync", "remove"):
         answer = root.send(path, serial=device.serial_number, **two_codes(browser, app))
         assert answer.status_code == 404
-        assert "You have no such MFA device" in root.error()
+        assert "There is no MFA device" in root.error()
         root.open("assign")
     assert browser.verifier.devices("ann") == [device]
 

@@ -1,10 +1,11 @@
 """Users and their devices on the pages for administrators."""
 
+import re
 from typing import Any
 
 import pytest
 
-from tokenkit.verifier import NoSuchEntity
+from tokenkit.verifier import InvalidAuthenticationCode, NoSuchEntity
 
 
 class TestWhoMay:
@@ -57,6 +58,37 @@ class TestWhoMay:
         ann.get("admin/users/root", 404)
         ann.post("admin/users/root/password", 404, password="battery staple")
         bench.verifier.check_password("root", "correct horse")
+
+    def test_devices_are_shown_of_those_whose_may_be_listed(self, bench: Any) -> None:
+        for user in ("ben", "cat"):
+            bench.verifier.create_user(user)
+        tokens = {user: bench.enabled_token(user) for user in ("root", "ben", "cat")}
+        bench.allow("ann", "iam:ListMFADevices", effect="Deny", on="arn:aws:iam::*:user/ben")
+        ann = bench.visitor("ann", "iam:List*")
+        page = ann.get("admin/devices")
+        assert tokens["cat"].serial_number in page
+        for user in ("root", "ben"):
+            serial_number = tokens[user].serial_number
+            assert serial_number not in page
+            ann.get("admin/device", 404, serial=serial_number)
+        ann.get("admin/device", serial=tokens["cat"].serial_number)
+        [row] = re.findall(r">ben</a></th>.*?</tr>", ann.get("admin/users"), re.S)
+        assert "–" in row
+        page = bench.root.get("admin/devices")
+        assert all(token.serial_number in page for token in tokens.values())
+
+    def test_a_first_password_is_another_action(self, bench: Any) -> None:
+        bench.verifier.create_user("ben")
+        ann = bench.visitor("ann", "iam:Get*", "iam:List*", "iam:UpdateLoginProfile")
+        assert "Set the password" not in ann.get("admin/users/ben")
+        page = ann.post("admin/users/ben/password", 403, password="correct horse")
+        assert "iam:CreateLoginProfile" in bench.alerts(page)[0]
+        bench.verifier.set_password("ben", "correct horse")
+        ann.post("admin/users/ben/password", password="battery staple")
+        bench.allow("ann", "iam:Get*", "iam:List*", "iam:CreateLoginProfile")
+        ann.post("admin/users/ben/password", 403, password="correct horse")
+        bench.verifier.remove_password("ben")
+        ann.post("admin/users/ben/password", password="correct horse")
 
     def test_who_may_not_take_all_deletes_nothing(self, bench: Any) -> None:
         bench.verifier.create_user("ben")
@@ -163,6 +195,25 @@ class TestDevices:
         page = root.post("admin/unlock", serial=token.serial_number)
         assert bench.statuses(page) == [f"Device {token.serial_number} was unlocked."]
         bench.sign_in(token, "ann")
+
+    def test_one_that_is_nobodys_is_unlocked(self, bench: Any) -> None:
+        [serial_number] = bench.service.tokens.make()
+        for _ in range(10):
+            bench.clock.advance(600)
+            with pytest.raises(InvalidAuthenticationCode):
+                bench.verifier.enable("ann", serial_number, "000000", "111111")
+        root = bench.visitor("root")
+        assert 'action="/console/admin/unlock"' in root.get("admin/devices")
+        page = root.post("admin/unlock", serial=f" {serial_number} ")
+        assert bench.statuses(page) == [f"Device {serial_number} was unlocked."]
+        token = bench.service.tokens.find(serial_number)
+        bench.verifier.enable("ann", serial_number, *token.two_codes())
+
+    def test_who_unlocks_roots_is_not_sent_to_roots_page(self, bench: Any) -> None:
+        token = bench.enabled_token()
+        ann = bench.visitor("ann", "tokenkit:UnlockMFADevice", "iam:ListUsers")
+        page = ann.post("admin/unlock", serial=token.serial_number)
+        assert bench.statuses(page) == [f"Device {token.serial_number} was unlocked."]
 
     def test_unlocking_what_is_not_there(self, bench: Any) -> None:
         bench.root.post("admin/unlock", 404, serial="TKTEST00000009")
