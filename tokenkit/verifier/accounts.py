@@ -1,7 +1,9 @@
 """Accounts: users, what they hold, and the log."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row
 
 from tokenkit.verifier import identity_records, records
 from tokenkit.verifier.desk import Desk, no_such_user
@@ -9,6 +11,9 @@ from tokenkit.verifier.errors import DeleteConflict, EntityAlreadyExists
 from tokenkit.verifier.model import AuditEvent, Device, DeviceKind, User, VirtualDevice
 from tokenkit.verifier.names import ID_BYTES, ROOT, check_path, check_user_name, unique_id, user_arn
 from tokenkit.verifier.tags import check_tags
+
+# by IAM's words for what keeps a user from being deleted
+Held = Literal["MFA device", "access keys", "login profile", "policies"]
 
 
 class Accounts(Desk):
@@ -53,21 +58,41 @@ class Accounts(Desk):
         with self._store.reading() as connection:
             return [identity_records.as_user(row) for row in records.all_users(connection)]
 
-    def delete_user(self, user: str) -> None:
-        """Forget a user who holds nothing any more. NoSuchEntity, DeleteConflict."""
+    def delete_user(self, user: str, *, along: Collection[Held] = ()) -> None:
+        """Forget a user who holds nothing any more but what goes ``along``.
+
+        NoSuchEntity, DeleteConflict.
+        """
         with self._request("delete-user", user) as request:
             row = request.demand_user(user)
             if user == ROOT:
                 raise DeleteConflict("The root user cannot be deleted.")
             connection = request.connection
-            for what, is_left in (
-                ("MFA device", bool(records.enabled_devices(connection, user))),
-                ("access keys", bool(identity_records.access_keys(connection, user))),
+            devices = records.enabled_devices(connection, user)
+            keys = identity_records.access_keys(connection, user)
+            policies = identity_records.policies(connection, "user", user)
+            held: list[tuple[Held, bool]] = [
+                ("MFA device", bool(devices)),
+                ("access keys", bool(keys)),
                 ("login profile", row.password is not None),
-                ("policies", bool(identity_records.policies(connection, "user", user))),
-            ):
-                if is_left:
+                ("policies", bool(policies)),
+            ]
+            for what, is_held in held:
+                if is_held and what not in along:
                     raise DeleteConflict(f"Cannot delete entity, must delete {what} first.")
+            for device in devices:
+                _take(connection, device)
+            for key in keys:
+                identity_records.delete_access_key(connection, key.id)
+            for policy in policies:
+                identity_records.delete_policy(connection, "user", user, policy)
+            for name, ids in (
+                ("devices", [device.serial_number for device in devices]),
+                ("access_keys", [key.id for key in keys]),
+                ("policies", list(policies)),
+            ):
+                if ids:
+                    request.detail[name] = ids
             identity_records.delete_tags(connection, user_arn(user, row.path))
             records.delete_user(connection, user)
 
@@ -99,14 +124,7 @@ class Accounts(Desk):
         security key's credential is forgotten.
         """
         with self._request("deactivate", user, serial_number) as request:
-            row = request.demand_device(user, serial_number)
-            if row.kind == DeviceKind.SECURITY_KEY:
-                records.delete_device(request.connection, serial_number)
-                identity_records.delete_tags(request.connection, serial_number)
-            else:
-                records.update_device(
-                    request.connection, serial_number, user=None, name="", enabled_s=None
-                )
+            _take(request.connection, request.demand_device(user, serial_number))
 
     def audit(self, user: str | None = None) -> list[AuditEvent]:
         """The log, oldest first; that of one user if named. ValidationError."""
@@ -117,3 +135,13 @@ class Accounts(Desk):
                 AuditEvent(row.at_s, row.event, row.user, row.serial_number, row.detail)
                 for row in records.audit_lines(connection, user)
             ]
+
+
+def _take(connection: Connection, device: Row[Any]) -> None:
+    """A device from who holds it."""
+    serial_number = device.serial_number
+    if device.kind == DeviceKind.SECURITY_KEY:
+        records.delete_device(connection, serial_number)
+        identity_records.delete_tags(connection, serial_number)
+    else:
+        records.update_device(connection, serial_number, user=None, name="", enabled_s=None)

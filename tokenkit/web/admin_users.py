@@ -15,6 +15,7 @@ from tokenkit.verifier import (
     ValidationError,
     VerifierError,
 )
+from tokenkit.verifier.accounts import Held
 from tokenkit.verifier.names import user_arn
 from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
 from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
@@ -143,33 +144,25 @@ def delete_user(visit: Visit) -> Response:
             raise ValidationError("You cannot delete yourself.")
         if visit.text("confirm").strip() != user.name:
             raise ValidationError(f"To confirm, write the name: {user.name}.")
-        _take_all_from(visit, user)
-        visit.verifier.delete_user(user.name)
+        visit.verifier.delete_user(user.name, along=_what_may_go(visit, user))
     except VerifierError as error:
         return _delete_page(visit, user, 400, error=str(error))
     return visit.go("admin/users", f"User {user.name} was deleted.")
 
 
-def _take_all_from(visit: Visit, user: User) -> None:
+def _what_may_go(visit: Visit, user: User) -> list[Held]:
+    """What the visitor may take from ``user``; AccessDenied if that is less than there is."""
     verifier, name = visit.verifier, user.name
-    keys, policies = verifier.access_keys(name), verifier.user_policies(name)
-    devices = verifier.devices(name)
-    for is_held, action in (
-        (user.has_password, "iam:DeleteLoginProfile"),
-        (keys, "iam:DeleteAccessKey"),
-        (policies, "iam:DeleteUserPolicy"),
-        (devices, "iam:DeactivateMFADevice"),
-    ):
+    held: list[tuple[Held, str, bool]] = [
+        ("login profile", "iam:DeleteLoginProfile", user.has_password),
+        ("access keys", "iam:DeleteAccessKey", bool(verifier.access_keys(name))),
+        ("policies", "iam:DeleteUserPolicy", bool(verifier.user_policies(name))),
+        ("MFA device", "iam:DeactivateMFADevice", bool(verifier.devices(name))),
+    ]
+    for _, action, is_held in held:
         if is_held:
             visit.demand(action, user.arn)
-    if user.has_password:  # first, so that the user cannot sign in meanwhile
-        verifier.remove_password(name)
-    for key in keys:
-        verifier.delete_access_key(name, key.id)
-    for policy in policies:
-        verifier.delete_user_policy(name, policy)
-    for device in devices:
-        verifier.deactivate(name, device.serial_number)
+    return [what for what, action, _ in held if visit.may(action, user.arn)]
 
 
 @administrators("iam:ListUsers")

@@ -167,6 +167,34 @@ class TestDeletion:
         bench.clock.advance(60)
         verifier.enable("root", token.serial_number, *token.two_codes())  # it is free again
 
+    def test_is_one_request_all_or_nothing(self, bench: Any) -> None:
+        """A user whose policies go one by one would have those of who has none, for a while."""
+        verifier = bench.verifier
+        verifier.create_user("carl")
+        verifier.set_password("carl", "correct horse")
+        verifier.put_user_policy("carl", "none", "{}")
+        [serial_number] = bench.service.tokens.make()
+        token = bench.service.tokens.find(serial_number)
+        ann = bench.visitor("ann", "iam:*")
+        bench.allow("ann", "iam:DeactivateMFADevice", effect="Deny")
+        delete = verifier.delete_user
+
+        def slow(*given: Any, **more: Any) -> None:
+            verifier.enable("carl", serial_number, *token.two_codes())
+            delete(*given, **more)
+
+        verifier.delete_user = slow
+        page = ann.post("admin/users/carl/delete", 400, confirm="carl")
+        assert "must delete MFA device first" in bench.alerts(page)[0]
+        assert verifier.user("carl").has_password
+        assert verifier.user_policies("carl") == {"none": "{}"}
+        verifier.delete_user = delete
+        before = len(verifier.audit())
+        bench.root.post("admin/users/carl/delete", confirm="carl")
+        [line] = verifier.audit()[before:]
+        assert line.event == "delete-user"
+        assert line.detail == {"devices": [serial_number], "policies": ["none"]}
+
     def test_not_of_root_nor_of_oneself(self, bench: Any) -> None:
         page = bench.root.post("admin/users/root/delete", 400, confirm="root")
         assert "root user cannot" in bench.alerts(page)[0]
