@@ -111,7 +111,7 @@ class Accounts(Desk):
 
     def virtual_devices(self) -> list[VirtualDevice]:
         """All authenticator apps, held or not, by serial number."""
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return [
                 VirtualDevice(row.serial_number, row.user, row.enabled_s)
                 for row in records.devices_of_kind(connection, DeviceKind.AUTHENTICATOR_APP)

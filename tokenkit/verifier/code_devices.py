@@ -18,7 +18,11 @@ from tokenkit.verifier.app import (
     AuthenticatorApp,
     authenticator_app,
 )
-from tokenkit.verifier.console_sessions import demand_session, end_sessions_of
+from tokenkit.verifier.console_sessions import (
+    demand_session,
+    end_sessions_of,
+    lock_sessions_of,
+)
 from tokenkit.verifier.desk import Desk, Request, no_such_device
 from tokenkit.verifier.drift import LearnedClock, Limits, expected, learn, limits_of, prove, window
 from tokenkit.verifier.errors import (
@@ -81,7 +85,7 @@ class CodeDevices(Desk):
 
     def known_serial_numbers(self, serial_numbers: Iterable[str]) -> list[str]:
         """Those of ``serial_numbers`` that a device has already, in alphabetical order."""
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return records.known_serial_numbers(connection, serial_numbers)
 
     def create_authenticator_app(
@@ -135,8 +139,9 @@ class CodeDevices(Desk):
         check_device_name(name)
         seed = Seed(app.serial_number, base64.b32decode(app.secret), ALGORITHM, DIGITS, PERIOD_S)
         with self._request("enable", user, app.serial_number) as request:
-            records.lock_names(request.connection)
             request.demand_user(user)
+            lock_sessions_of(request.connection, user)
+            records.lock_names(request.connection)  # and wait for no row after that
             if records.known_serial_numbers(request.connection, [app.serial_number]):
                 raise EntityAlreadyExists("MFA device already exists.")
             with request.connection.begin_nested():  # a refusal leaves nothing of it
@@ -151,7 +156,7 @@ class CodeDevices(Desk):
         NoSuchEntity; DeleteConflict while it is enabled.
         """
         with self._request("delete-authenticator-app", None, serial_number) as request:
-            row = records.find_device(request.connection, serial_number)
+            row = records.lock_device(request.connection, serial_number)
             if row is None or row.kind != DeviceKind.AUTHENTICATOR_APP:
                 raise no_such_device(serial_number)
             if row.user is not None:
@@ -181,8 +186,9 @@ class CodeDevices(Desk):
             check_device_name(name)
         with self._request("enable", user, serial_number) as request:
             request.demand_user(user)
-            row = records.find_device(request.connection, serial_number)
+            row = records.lock_device(request.connection, serial_number)
             if row is None:
+                request.serial_number = None  # people type other things there, too
                 raise no_such_device(serial_number)
             if row.user is not None:
                 raise EntityAlreadyExists("MFA Device is already in use.")
@@ -233,7 +239,7 @@ class CodeDevices(Desk):
                 rows = [_demand_code_device(request, user, serial_number)]
             else:
                 request.demand_user(user)
-                held = records.enabled_devices(request.connection, user)
+                held = records.lock_enabled_devices(request.connection, user)
                 rows = [row for row in held if row.seed is not None]
                 if not rows:
                     raise NoSuchEntity(f"{user} has no token or app.", "Enable one first.")
@@ -251,7 +257,7 @@ class CodeDevices(Desk):
         Empty if no code told anything yet. NoSuchEntity, ValidationError.
         """
         check_serial_number(serial_number)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             row = records.find_device(connection, serial_number)
             if row is None or row.seed is None:
                 raise no_such_device(serial_number)
@@ -263,7 +269,7 @@ class CodeDevices(Desk):
     def unlock(self, serial_number: str) -> None:
         """Forget a device's wrong codes, after somebody has asked whose they were. NoSuchEntity."""
         with self._request("unlock", None, serial_number) as request:
-            row = records.find_device(request.connection, serial_number)
+            row = records.lock_device(request.connection, serial_number)
             if row is None or row.seed is None:
                 raise no_such_device(serial_number)
             records.update_device(request.connection, serial_number, failures=0)

@@ -60,7 +60,7 @@ class ConsoleSessions(Desk):
                 demand_session(request.connection, user, after)
                 _delete(request.connection, after)
             stage = SIGNED_IN if mfa else self._stage_of(request, user)
-            _delete_expired(request.connection, now_s)
+            records.delete_expired(request.connection, console_sessions, now_s)
             kept = {"begun_s": now_s, "seen_s": now_s, "stage": stage, "console": dict(state)}
             row = {
                 "id_hash": _hash(token),
@@ -113,6 +113,7 @@ class ConsoleSessions(Desk):
     def end_console_sessions(self, user: str) -> None:
         """Sign ``user`` out everywhere. ValidationError."""
         with self._request("end-sessions", user) as request:
+            records.lock_user(request.connection, user)  # before what the user has
             end_sessions_of(request.connection, user)
 
 
@@ -123,6 +124,12 @@ def end_sessions_of(connection: Connection, user: str, *, but: str | None = None
     if but is not None:
         query = query.where(table.c.id_hash != _hash(but))
     connection.execute(query)
+
+
+def lock_sessions_of(connection: Connection, user: str) -> None:
+    """Wait for whoever deletes those that expired. The user's row is locked."""
+    query = select(console_sessions.c.id_hash).where(console_sessions.c.user == user)
+    connection.execute(query.with_for_update()).all()
 
 
 def demand_session(connection: Connection, user: str, token: str) -> None:
@@ -137,14 +144,6 @@ def demand_session(connection: Connection, user: str, token: str) -> None:
 
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
-def _delete_expired(connection: Connection, now_s: float) -> None:
-    """Those that nobody else is about to delete: two who delete could wait for each other."""
-    table = console_sessions
-    old = select(table.c.id_hash).where(table.c.expires_s <= now_s)
-    old = old.with_for_update(skip_locked=True)
-    connection.execute(delete(table).where(table.c.id_hash.in_(old)))
 
 
 def _row(token: str) -> Select[Any]:

@@ -32,7 +32,7 @@ class Request:
 
     def demand_user(self, user: str) -> Row[Any]:
         """The user's row, locked; NoSuchEntity."""
-        row = records.find_user(self.connection, user)
+        row = records.lock_user(self.connection, user)
         if row is None:
             raise no_such_user(user)
         return row
@@ -40,7 +40,7 @@ class Request:
     def demand_device(self, user: str, serial_number: str) -> Row[Any]:
         """A device of ``user``, locked; NoSuchEntity if it is not this user's."""
         self.demand_user(user)
-        row = records.find_device(self.connection, serial_number)
+        row = records.lock_device(self.connection, serial_number)
         if row is None or row.user != user:
             raise no_such_device(serial_number)
         return row

@@ -18,6 +18,7 @@ from tokenkit.verifier.names import (
     key_serial_number,
 )
 from tokenkit.verifier.policy import UserVerification
+from tokenkit.verifier.store import ceremonies
 from tokenkit.verifier.webauthn import CEREMONY_S, Known, RelyingParty, went_back
 
 
@@ -154,7 +155,7 @@ class SecurityKeys(Desk):
         """
         check_user_name(user)
         check_serial_number(serial_number)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             if records.find_user(connection, user) is None:
                 raise no_such_user(user)
             row = records.find_device(connection, serial_number)
@@ -170,7 +171,7 @@ class SecurityKeys(Desk):
         self, request: Request, kind: str, user: str, options: Any, state: dict[str, Any]
     ) -> Ceremony:
         ceremony_id = self._random_bytes(16).hex()
-        records.delete_expired_ceremonies(request.connection, request.now_s)
+        records.delete_expired(request.connection, ceremonies, request.now_s)
         records.insert_ceremony(
             request.connection, ceremony_id, kind, user, state, request.now_s + CEREMONY_S
         )
@@ -180,13 +181,16 @@ class SecurityKeys(Desk):
 def _take(request: Request, kind: str, ceremony_id: str) -> tuple[Row[Any], dict[str, Any]]:
     """The user's row and the state of a ceremony, which is thereby used up."""
     is_id = isinstance(ceremony_id, str) and ceremony_id.isascii() and ceremony_id.isalnum()
-    row = records.take_ceremony(request.connection, ceremony_id) if is_id else None
-    if row is None or row.kind != kind or row.expires_s < request.now_s:
+    row = records.find_ceremony(request.connection, ceremony_id) if is_id else None
+    # the user first, as in all requests: two that lock in turn would wait for each other
+    holder = None if row is None else records.lock_user(request.connection, row.user)
+    taken = row is not None and records.take_ceremony(request.connection, ceremony_id)
+    if not (row and holder and taken and row.kind == kind and row.expires_s >= request.now_s):
         raise UnknownCeremony(
             f"There is no such {kind} under way.", "It was used, or it expired: begin anew."
         )
     request.user = row.user
-    return request.demand_user(row.user), row.state
+    return holder, row.state
 
 
 def _demand_holder(holder: Row[Any], user: str | None) -> str:
@@ -200,6 +204,6 @@ def _demand_holder(holder: Row[Any], user: str | None) -> str:
 def _keys(request: Request, user: str) -> list[tuple[Row[Any], Known]]:
     return [
         (row, Known(AttestedCredentialData(row.credential), row.transports))
-        for row in records.enabled_devices(request.connection, user)
+        for row in records.lock_enabled_devices(request.connection, user)
         if row.credential is not None
     ]
