@@ -148,11 +148,9 @@ def _users(service: Service, order: None) -> list[orders.UserFacts]:
 
 
 def _make_user(service: Service, order: orders.MakeUser) -> orders.UserFacts:
-    made = service.verifier.create_user(order.name, path=order.path)
-    if order.password is not None:
-        service.verifier.set_password(order.name, order.password)
-        made = service.verifier.user(order.name)
-    return _user(made)
+    verifier, password = service.verifier, order.password
+    hashed = None if password is None else verifier.hash_password(password)
+    return _user(verifier.create_user(order.name, path=order.path, password_hash=hashed))
 
 
 def _user(user: User) -> orders.UserFacts:

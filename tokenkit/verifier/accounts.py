@@ -20,11 +20,17 @@ class Accounts(Desk):
     """The part of a verifier that knows users."""
 
     def create_user(
-        self, user: str, *, path: str = "/", tags: Mapping[str, str] | None = None
+        self,
+        user: str,
+        *,
+        path: str = "/",
+        tags: Mapping[str, str] | None = None,
+        password_hash: str | None = None,
     ) -> User:
         """Make a user. EntityAlreadyExists, LimitExceeded, InvalidInput, ValidationError.
 
-        Names that differ in the case of letters alone are the same to IAM.
+        Names that differ in the case of letters alone are the same to IAM. ``password_hash`` is
+        :meth:`~tokenkit.verifier.Verifier.hash_password`'s, for a user of the console.
         """
         check_user_name(user)  # None as well, which elsewhere means any
         check_path(path)
@@ -40,9 +46,14 @@ class Accounts(Desk):
                 "path": path,
                 "created_s": request.now_s,
             }
+            if password_hash is not None:
+                row |= {"password": password_hash, "password_changed_s": request.now_s}
+                request.detail["password"] = True
             records.insert_user(request.connection, row)
             identity_records.put_tags(request.connection, user_arn(user, path), tags or {})
-            return User(user, row["id"], path, request.now_s)
+            made = records.find_user(request.connection, user)
+            assert made is not None
+            return identity_records.as_user(made)
 
     def user(self, user: str) -> User:
         """NoSuchEntity, ValidationError."""

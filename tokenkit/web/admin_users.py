@@ -58,13 +58,8 @@ def create_user(visit: Visit) -> Response:
     if password:
         visit.demand("iam:CreateLoginProfile", user_arn(name))
     try:
-        visit.verifier.create_user(name)
-        if password:
-            try:
-                visit.verifier.set_password(name, password)
-            except VerifierError:
-                visit.verifier.delete_user(name)
-                raise
+        hashed = visit.verifier.hash_password(password) if password else None
+        visit.verifier.create_user(name, password_hash=hashed)
     except VerifierError as error:
         return _users_page(visit, 400, error=str(error), form={"name": name})
     return visit.go("admin/users", f"User {name} was created.")

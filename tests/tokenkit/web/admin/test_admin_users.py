@@ -109,6 +109,8 @@ class TestUsers:
         assert bench.statuses(page) == ["User carl was created."]
         bench.verifier.check_password("carl", "correct horse")
         assert 'href="/console/admin/users/carl"' in page
+        [line] = bench.verifier.audit("carl")[:-1]  # but for the password that was checked
+        assert (line.event, line.detail) == ("create-user", {"password": True})
 
     def test_created_without_one(self, bench: Any) -> None:
         bench.root.post("admin/users", name=" carl ", password="")
