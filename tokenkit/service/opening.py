@@ -26,9 +26,10 @@ def opened_service(
     """A service on the database at ``url``.
 
     Its clock is the computer's, or stands still if ``simulated``; it begins at ``start_s`` where
-    that is given, but never before the last line of the log, so that time goes on where it was
-    left. Tokens of ``seed_file`` that are known already are passed over; ``tokens`` virtual ones
-    are made. The verifier's errors; ValueError for a start that is past by the computer's clock.
+    that is given, but never before the latest line of the log, so that time goes on where it
+    was left. Tokens of ``seed_file`` that are known already are passed over; ``tokens`` virtual
+    ones are made. The verifier's errors; ValueError for a start that is past by the computer's
+    clock.
     """
     now_s = SystemClock().now()
     clock = SimulatedClock(now_s if start_s is None else start_s) if simulated else ServiceClock()
@@ -42,9 +43,9 @@ def opened_service(
         webauthn=policies.webauthn,
         account=policies.account,
     ) as verifier:
-        for line in verifier.audit_page(limit=1).lines:
-            if line.at_s > clock.now():
-                clock.set(line.at_s)
+        latest_s = verifier.latest_s()
+        if latest_s is not None and latest_s > clock.now():
+            clock.set(latest_s)
         service = Service(verifier, World(clock=clock))
         if seed_file is not None:
             _import(verifier, seed_file)

@@ -277,6 +277,12 @@ def audit_end(connection: Connection) -> tuple[int, Row[Any] | None]:
     return last or 0, connection.execute(select(audit_head)).one_or_none()
 
 
+def latest_audit_s(connection: Connection) -> float | None:
+    """The latest time that a line has, which need not be the last line's; None without lines."""
+    latest_s: float | None = connection.scalar(select(func.max(audit.c.at_s)))
+    return latest_s
+
+
 def audit_part(connection: Connection, after: int, until: int, count: int) -> Sequence[Row[Any]]:
     """Up to ``count`` lines with ids over ``after`` and up to ``until``, in their order."""
     query = select(audit).where(audit.c.id > after, audit.c.id <= until)
