@@ -14,10 +14,15 @@ class ServiceClock(AdvancedClock):
 
 def advance(service: Service, by_s: float) -> None:
     """Move the clock forward. ValueError at the end of the year 9998; StoreError."""
-    if not service.clock.now() + by_s < END_S:
-        raise ValueError("time ends with the year 9998: move the clock by less")
+    demand_time(service, by_s)
     service.clock.advance(by_s)
     service.verifier.note_clock(by_s)
+
+
+def demand_time(service: Service, left_s: float) -> None:
+    """ValueError if the year 9998 ends before ``left_s`` are over."""
+    if not service.clock.now() + left_s < END_S:
+        raise ValueError("time ends with the year 9998: move the clock by less")
 
 
 def set_to(service: Service, true_s: float) -> None:

@@ -12,7 +12,7 @@ from tokenkit.service import clock
 from tokenkit.service import control_orders as orders
 from tokenkit.service.moments import duration_s, iso, moment_s
 from tokenkit.service.service import Service
-from tokenkit.verifier import NoSuchEntity, PasswordPolicyViolation, User, ValidationError
+from tokenkit.verifier import NoSuchEntity, User, ValidationError
 from tokenkit.verifier.desk import no_such_device
 from tokenkit.verifier.throttle import is_locked
 from tokenkit.virtual import HardwareToken, SimulatedClock
@@ -80,6 +80,7 @@ def _press(service: Service, order: orders.WhichToken) -> orders.Shown:
 
 def _two_codes(service: Service, order: orders.WhichToken) -> orders.TwoCodes:
     token, before_s = _find(service, order), service.clock.now()
+    clock.demand_time(service, 2.0 * token.spec.period_s)
     codes = token.two_codes()
     service.verifier.note_clock(service.clock.now() - before_s)
     return orders.TwoCodes(token.serial_number, *codes)
@@ -163,15 +164,9 @@ def _users(service: Service, order: None) -> list[orders.UserFacts]:
 
 
 def _make_user(service: Service, order: orders.MakeUser) -> orders.UserFacts:
-    made = service.verifier.create_user(order.name, path=order.path)
-    if order.password is not None:
-        try:
-            service.verifier.set_password(order.name, order.password)
-        except PasswordPolicyViolation:
-            service.verifier.delete_user(order.name)
-            raise
-        made = service.verifier.user(order.name)
-    return _user(made)
+    verifier, password = service.verifier, order.password
+    hashed = None if password is None else verifier.hash_password(password)
+    return _user(verifier.create_user(order.name, path=order.path, password_hash=hashed))
 
 
 def _user(user: User) -> orders.UserFacts:

@@ -29,8 +29,8 @@ def opened_service(
     """A service on the database at ``url``.
 
     Its clock is the computer's, or stands still if ``simulated``; it begins at ``start_s`` where
-    that is given, but never before the last line of the log, so that time goes on where it was
-    left: then a warning is logged. Those of ``seeds`` that are known already are passed over;
+    that is given, but never before the latest line of the log, so that time goes on where it
+    was left: then a warning is logged. Those of ``seeds`` that are known already are passed over;
     ``tokens`` virtual tokens are made. The verifier's errors; ValueError for a start that is past
     by the computer's clock.
     """
@@ -46,15 +46,15 @@ def opened_service(
         webauthn=policies.webauthn,
         account=policies.account,
     ) as verifier:
-        for line in verifier.audit_page(limit=1).lines:
-            if line.at_s > clock.now():
-                if start_s is not None:
-                    _log.warning(
-                        "the clock starts at %s, where the database's log ends, not at %s",
-                        iso(line.at_s),
-                        iso(start_s),
-                    )
-                clock.set(line.at_s)
+        latest_s = verifier.latest_s()
+        if latest_s is not None and latest_s > clock.now():
+            if start_s is not None:
+                _log.warning(
+                    "the clock starts at %s, where the database's log ends, not at %s",
+                    iso(latest_s),
+                    iso(start_s),
+                )
+            clock.set(latest_s)
         service = Service(verifier, World(clock=clock))
         _import(verifier, seeds)
         if tokens:

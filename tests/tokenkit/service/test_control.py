@@ -81,6 +81,8 @@ def test_time_ends(control: Control) -> None:
     control.post("/clock/set", to="9998-12-31T23:59:00Z")
     assert "year 9998" in control.post("/clock/advance", 400, by="2 min")["error"]
     control.post("/clock/advance", by="30 s")
+    control.post("/tokens", 201)
+    assert "year 9998" in control.post("/tokens/two-codes", 400)["error"]
 
 
 def test_a_token_is_made_pressed_and_enabled(control: Control) -> None:
