@@ -124,7 +124,8 @@ def _as_aws_error(error: VerifierError) -> AwsError:
         why = f"Rate exceeded: a wrong code came before. {advice}"
         return AwsError("InvalidAuthenticationCode", wrong.message, why)
     if isinstance(error, StoreError):
-        return AwsError("ServiceUnavailable", "The database failed.", str(error))
+        _log.error("%s", error)  # not for clients
+        return AwsError("ServiceUnavailable", error.message)
     return AwsError(error.code or "ServiceFailure", error.message, advice)
 
 

@@ -56,22 +56,23 @@ def _check_access_key(verifier: Verifier, given: tuple[str, str] | None) -> Acce
     present = verifier.access_keys(ROOT)
     if given is None:
         active = [key for key in present if key.active]
-        if active:
-            return verifier.find_access_key(active[0].id)
+        signer = verifier.find_signer(active[0].id) if active else None
+        if signer is not None:
+            return signer[0]
     else:
         key_id, secret = given
         if key_id.startswith(TEMPORARY):
             raise RootAccountError(
                 f"access key {key_id}: ids of temporary credentials begin with {TEMPORARY}"
             )
-        found = verifier.find_access_key(key_id)
-        if found is not None:
-            if found.user != ROOT or found.secret != secret:
+        signer = verifier.find_signer(key_id)
+        if signer is not None:
+            if (signer[0].user, signer[0].secret) != (ROOT, secret):
                 raise RootAccountError(
                     f"access key {key_id} is in the database with another user or secret:"
                     " give another"
                 )
-            return found
+            return signer[0]
     if len(present) >= MAX_ACCESS_KEYS:
         listed = " and ".join(key.id for key in present)
         raise RootAccountError(

@@ -11,7 +11,8 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tokenkit.iam.app import MAX_BODY
+from tokenkit.iam.app import MAX_BODY, Iam
+from tokenkit.iam.signature import HttpRequest
 
 VERSIONS = {"iam": "2010-05-08", "sts": "2011-06-15"}
 
@@ -163,3 +164,19 @@ def test_a_plus_in_an_address_is_one(wire: Wire, site: Any, iam: Any) -> None:
     for sent in (query, query.replace("1%2B1", "1+1")):
         assert wire.send({}, b"", "GET", f"/?{sent}")[0] == 200
         assert site.verifier.device_tags(phone.serial_number) == {"a": "1+1 ="}
+
+
+def test_a_database_that_fails_is_not_described(
+    wire: Wire, site: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers, body = wire.signed("iam", Action="ListUsers")
+    with site.verifier._store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE mfa_user RENAME TO mfa_gone")
+    request = HttpRequest("POST", "/", "", {k.lower(): v for k, v in headers.items()}, body)
+    status, answered, text = Iam(site.service).answer(request)
+    assert (status, "<Code>ServiceUnavailable</Code>" in text) == (503, True)
+    assert "<Message>The database failed.</Message>" in text
+    for told in (text, repr(answered)):
+        assert "mfa_user" not in told
+        assert "sqlite" not in told
+    assert "no such table: mfa_user" in caplog.text
