@@ -20,6 +20,7 @@ from tokenkit.scenario.explain import hint, located, wrong_value
 from tokenkit.scenario.lines import Lines
 from tokenkit.scenario.syntax import explain_syntax
 from tokenkit.verifier import AccountPolicy, TotpPolicy, ValidationError, WebAuthnPolicy
+from tokenkit.verifier.attested import AttestationRules
 
 _LARGEST = 1_000_000  # bytes
 _POLICIES: dict[str, type[Any]] = {
@@ -64,6 +65,8 @@ def policies(path: Path | None, origin: str) -> Policies:
             continue  # what is missing now would be found missing
         try:
             made[table] = kind(**defaults[table] | members)
+            if table == "webauthn":  # certificates and metadata are read when they are used
+                AttestationRules(made[table], lambda: 0.0)
         except ValidationError as error:
             said.refused(error)
     if said.mistakes:

@@ -104,6 +104,15 @@ def test_all_mistakes_are_told_in_their_order(tmp_path: Path) -> None:
     assert "no.pem: No such file" in lines[1]
 
 
+def test_what_is_no_metadata_is_told(tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_bytes(virtual.root_certificate_pem())
+    (tmp_path / "blob").write_text("garbage")
+    file = tmp_path / "policy.toml"
+    file.write_text("[webauthn]\nmetadata_root = 'root.pem'\nmetadata = 'blob'\n")
+    with pytest.raises(PolicyFileError, match=r":3: 'metadata' is no FIDO MDS3 BLOB"):
+        policies(file, ORIGIN)
+
+
 def test_what_is_no_text_is_told(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     for contents, message in [
