@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokenkit.cli.db_options import database_option
+from tokenkit.cli.db_options import database_option, database_url
 from tokenkit.cli.key_options import json_option
 from tokenkit.cli.output import echo, print_json
 from tokenkit.cli.types import moment
@@ -30,7 +30,7 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(short_help="Write a backup.")
 @database_option
 @_file
 @json_option
@@ -39,6 +39,8 @@ def backup(url: str, file: Path, as_json: bool) -> None:
 
     The service may go on meanwhile. Ceremonies and sessions of the console are left out.
     """
+    if str(file) == "-":
+        raise click.UsageError("a backup is a file of its own: name one, not -")
     from tokenkit.verifier.backup import backup as write_backup
 
     with _opened(url, False) as store, _progress("rows written") as progress:
@@ -49,7 +51,7 @@ def backup(url: str, file: Path, as_json: bool) -> None:
         echo(f"{rows} rows in {click.format_filename(file)}")
 
 
-@command.command()
+@command.command(short_help="Restore a backup.")
 @database_option
 @_file
 @click.option(
@@ -99,7 +101,7 @@ def restore(url: str, file: Path, window_steps: int, until_s: float | None, as_j
         echo(f"no code is accepted for {done.wait_s:.0f} s: those may have been used since")
 
 
-@command.command()
+@command.command(short_help="Bring an old database up to date.")
 @database_option
 @json_option
 def migrate(url: str, as_json: bool) -> None:
@@ -122,9 +124,9 @@ def migrate(url: str, as_json: bool) -> None:
 
 @contextmanager
 def _opened(url: str, make: bool) -> "Iterator[Store]":
-    from tokenkit.verifier.store import Store, parse_url
+    from tokenkit.verifier.store import Store
 
-    with closing(Store(parse_url(url), make=make)) as store:
+    with closing(Store(database_url(url), make=make)) as store:
         yield store
 
 

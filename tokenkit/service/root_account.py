@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tokenkit.errors import TokenkitError
-from tokenkit.verifier import ROOT, AccessKey, Verifier
+from tokenkit.verifier import ROOT, AccessKey, PasswordPolicyViolation, ValidationError, Verifier
 from tokenkit.verifier.access_keys import MAX_ACCESS_KEYS
 from tokenkit.verifier.sessions import TEMPORARY
 
 
 class RootAccountError(TokenkitError):
-    """An access key of root's that cannot be used."""
+    """A password or an access key of root's that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,16 @@ def prepare_root(
     if password is None and not verifier.user(ROOT).has_password:
         password = base64.b32encode(random_bytes(10)).decode().lower()
     if password is not None:
-        verifier.set_password(ROOT, password)
+        try:
+            verifier.set_password(ROOT, password)
+        except PasswordPolicyViolation as error:
+            raise RootAccountError(f"TOKENKIT_ROOT_PASSWORD: {error}") from None
     if key is None:
         key_id, secret = access_key or (None, None)
-        key = verifier.create_access_key(ROOT, key_id=key_id, secret=secret)
+        try:
+            key = verifier.create_access_key(ROOT, key_id=key_id, secret=secret)
+        except ValidationError as error:
+            raise RootAccountError(f"TOKENKIT_ROOT_ACCESS_KEY: {error}") from None
     return RootAccount(key, password)
 
 

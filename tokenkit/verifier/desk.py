@@ -45,13 +45,15 @@ class Request:
             raise no_such_device(serial_number)
         return row
 
-    def demand_room(self, user: str) -> None:
-        """LimitExceeded if ``user``, who exists, may hold no further device."""
-        if len(records.enabled_devices(self.connection, user)) >= MAX_DEVICES:
+    def demand_room(self, user: str) -> int:
+        """How many devices ``user``, who exists, holds; LimitExceeded if there may be no more."""
+        held = len(records.enabled_devices(self.connection, user))
+        if held >= MAX_DEVICES:
             raise LimitExceeded(
                 f"Cannot exceed quota for MFADevicesPerUser: {MAX_DEVICES}.",
                 f"Deactivate a device of {user} first.",
             )
+        return held
 
 
 class Desk:

@@ -161,8 +161,11 @@ class StoreError(VerifierError):
 
 
 class BrokenChain(VerifierError):
-    """A log that is not what was written; ``line`` is the first that shows it, from 1."""
+    """A log that is not what was written; ``line`` is the first that shows it, from 1.
 
-    def __init__(self, line: int, why: str) -> None:
-        super().__init__(f"The log is broken at line {line}: {why}.")
+    If its last line is all right, ``line`` is the next one.
+    """
+
+    def __init__(self, line: int, why: str, where: str = "") -> None:
+        super().__init__(f"The log is broken {where or f'at line {line}'}: {why}.")
         self.line = line

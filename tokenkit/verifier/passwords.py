@@ -21,7 +21,7 @@ from tokenkit.verifier.names import check_user_name
 from tokenkit.verifier.throttle import wait_s
 
 MIN_LENGTH, MAX_LENGTH = 8, 128  # IAM's default policy
-_LONGEST_WAIT_S = 900.0
+LONGEST_WAIT_S = 900.0
 # RFC 9106 section 4, the second recommendation has 64 MiB; OWASP's least is 19 MiB and 2 passes
 _COST: dict[str, Any] = {"length": 32, "iterations": 2, "lanes": 1, "memory_cost": 19 * 1024}
 _SALT_BYTES = 16
@@ -41,19 +41,21 @@ class Passwords(Desk):
         NoSuchEntity, PasswordPolicyViolation; EntityAlreadyExists if there is one not to replace.
         """
         check_user_name(user)
-        fits = isinstance(password, str) and MIN_LENGTH <= len(password) <= MAX_LENGTH
-        hashed = self._hash(password) if fits else None
+        hashed = self._hash(password) if _fits(password) else None
         with self._request("set-password", user) as request:
             row = request.demand_user(user)
             if row.password is not None and not replace:
                 raise EntityAlreadyExists(f"Login Profile for user {user} already exists.")
             if hashed is None:
-                raise PasswordPolicyViolation(
-                    f"Password should have a minimum length of {MIN_LENGTH}",
-                    f"and at most {MAX_LENGTH} characters.",
-                )
+                raise _violation()
             identity_records.set_password(request.connection, user, hashed, request.now_s)
             end_sessions_of(request.connection, user)
+
+    def hash_password(self, password: str) -> str:
+        """What :meth:`~tokenkit.verifier.Verifier.create_user` takes. PasswordPolicyViolation."""
+        if not _fits(password):
+            raise _violation()
+        return self._hash(password)
 
     def remove_password(self, user: str) -> None:
         """NoSuchEntity if there is none: IAM's DeleteLoginProfile."""
@@ -103,12 +105,23 @@ class Passwords(Desk):
         """Seconds until the next password of a user is looked at."""
         failures = min(row.password_failures, self.totp.lock_after - 1)
         failed_s: float = row.password_failed_s
-        return min(wait_s(self.totp, failures, failed_s, now_s), failed_s + _LONGEST_WAIT_S - now_s)
+        return min(wait_s(self.totp, failures, failed_s, now_s), failed_s + LONGEST_WAIT_S - now_s)
 
     def _hash(self, password: str) -> str:
         made = Argon2id(salt=self._random_bytes(_SALT_BYTES), **_COST)
         with _hashing:
             return made.derive_phc_encoded(password.encode("utf-8", "surrogatepass"))
+
+
+def _fits(password: object) -> bool:
+    return isinstance(password, str) and MIN_LENGTH <= len(password) <= MAX_LENGTH
+
+
+def _violation() -> PasswordPolicyViolation:
+    return PasswordPolicyViolation(
+        f"Password should have a minimum length of {MIN_LENGTH}",
+        f"and at most {MAX_LENGTH} characters.",
+    )
 
 
 def _matches(password: bytes, hashed: str | None) -> bool:

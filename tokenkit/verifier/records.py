@@ -75,7 +75,7 @@ def lock_names(connection: Connection) -> None:
     """Let nobody else give a name until the transaction ends: what is looked for stays away.
 
     It is the lock that every request takes for its line in the log, only sooner: whoever asks for
-    it holds no row yet, and waits for none afterwards.
+    it waits for no row afterwards.
     """
     connection.execute(_AUDIT_HEAD)
 

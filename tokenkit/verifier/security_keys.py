@@ -7,6 +7,7 @@ from fido2.webauthn import AttestedCredentialData, AuthenticationResponse, Regis
 from sqlalchemy import Row
 
 from tokenkit.verifier import records
+from tokenkit.verifier.console_sessions import demand_session, end_sessions_of
 from tokenkit.verifier.desk import Desk, Request, no_such_device, no_such_user
 from tokenkit.verifier.errors import Cloned, EntityAlreadyExists, NoSuchEntity, UnknownCeremony
 from tokenkit.verifier.model import Ceremony, Device, DeviceKind, SignIn
@@ -48,18 +49,23 @@ class SecurityKeys(Desk):
         response: RegistrationResponse | Mapping[str, Any],
         *,
         name: str = "",
+        user: str | None = None,
+        session: str | None = None,
     ) -> Device:
         """Check the answer to :meth:`begin_registration`; the key is the user's from then on.
 
-        UnknownCeremony, LimitExceeded, InvalidResponse, UntrustedAttestation,
-        EntityAlreadyExists.
+        Who must be ``user`` where that is given. ``session`` is what
+        :meth:`~tokenkit.verifier.Verifier.enable` has. UnknownCeremony, LimitExceeded,
+        AccessDenied, InvalidResponse, UntrustedAttestation, EntityAlreadyExists.
         """
         if name != "":
             check_device_name(name)
         with self._request("register") as request:
             holder, state = _take(request, "registration", ceremony_id)
-            user = holder.name
-            request.demand_room(user)
+            user = _demand_holder(holder, user)
+            held = request.demand_room(user)
+            if session is not None:
+                demand_session(request.connection, user, session)
             made = self._relying_party.complete_registration(state, response)
             credential = made.credential
             if records.find_credential(request.connection, credential.credential_id) is not None:
@@ -81,6 +87,8 @@ class SecurityKeys(Desk):
                 "transports": made.transports,
             }
             records.insert_devices(request.connection, [row])
+            if not held:
+                end_sessions_of(request.connection, user, but=session)
             return self._device_now(request, serial_number)
 
     def begin_assertion(
@@ -101,16 +109,20 @@ class SecurityKeys(Desk):
             return self._begin(request, "assertion", user, options, state)
 
     def complete_assertion(
-        self, ceremony_id: str, response: AuthenticationResponse | Mapping[str, Any]
+        self,
+        ceremony_id: str,
+        response: AuthenticationResponse | Mapping[str, Any],
+        *,
+        user: str | None = None,
     ) -> SignIn:
-        """Check the answer to :meth:`begin_assertion`.
+        """Check the answer to :meth:`begin_assertion`, by ``user`` where that is given.
 
         UnknownCeremony, InvalidResponse; Cloned if the signature counter went back, and under the
         policy "refuse" the key is of no use from then on.
         """
         with self._request("assert") as request:
             holder, state = _take(request, "assertion", ceremony_id)
-            user = holder.name
+            user = _demand_holder(holder, user)
             keys = self._trusted_keys(request, user)
             credential_id, auth_data = self._relying_party.complete_assertion(
                 state, holder.handle, [known.credential for _, known in keys], response
@@ -179,6 +191,14 @@ def _take(request: Request, kind: str, ceremony_id: str) -> tuple[Row[Any], dict
         )
     request.user = row.user
     return holder, row.state
+
+
+def _demand_holder(holder: Row[Any], user: str | None) -> str:
+    """Whose ceremony it is."""
+    if user is not None and holder.name != user:
+        raise UnknownCeremony("Somebody else began that.", "Begin anew.")
+    name: str = holder.name
+    return name
 
 
 def _keys(request: Request, user: str) -> list[tuple[Row[Any], Known]]:

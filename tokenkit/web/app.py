@@ -33,7 +33,7 @@ _HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-_TEXTS = {404: "There is no such page.", 405: "That page takes no forms."}
+_TEXT_OF_STATUS = {404: "There is no such page.", 405: "That page takes no forms."}
 
 
 def console_app(
@@ -55,7 +55,7 @@ def console_app(
     )
     app.state.service = service
     app.state.pending_imports = PendingImports(service.clock.now)
-    app.state.pending_apps = PendingApps(service.verifier, service.clock.now)
+    app.state.pending_apps = PendingApps(service.clock.now, random_bytes)
     app.state.new_cookie = lambda: base64.urlsafe_b64encode(random_bytes(24)).decode()
     return app
 
@@ -66,7 +66,7 @@ async def _home(request: Request) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    text = _TEXTS.get(error.status_code, error.detail)
+    text = _TEXT_OF_STATUS.get(error.status_code, error.detail)
     return _error_page(request, text, error.status_code)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from starlette.responses import Response
 
 from tokenkit.verifier import Ceremony, VerifierError
-from tokenkit.web.visit import Visit
+from tokenkit.web.visit import Visit, status_of
 
 
 def begun(visit: Visit, begin: Callable[[], Ceremony]) -> Response:
@@ -13,7 +13,7 @@ def begun(visit: Visit, begin: Callable[[], Ceremony]) -> Response:
     try:
         ceremony = begin()
     except VerifierError as error:
-        return visit.answer({"error": str(error)}, 400)
+        return visit.answer({"error": str(error)}, status_of(error))
     return visit.answer({"id": ceremony.id, "options": dict(ceremony.options)["publicKey"]})
 
 
@@ -26,4 +26,4 @@ def completed(visit: Visit, complete: Callable[[str, object], str]) -> Response:
     try:
         return visit.answer({"go": complete(ceremony_id, answer)})
     except VerifierError as error:
-        return visit.answer({"error": str(error)}, 403)
+        return visit.answer({"error": str(error)}, status_of(error))

@@ -53,6 +53,20 @@ def wire(site: Any) -> Wire:
     return Wire(site)
 
 
+def test_a_refusal_is_a_line_of_the_log(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "tokenkit.iam")
+    wire.send({}, b"Action=GetUser")
+    document = {"PolicyName": "p", "UserName": "root", "PolicyDocument": '{"Statement": [}'}
+    wire.send(*wire.signed("iam", Action="PutUserPolicy", **document))
+    assert wire.send(*wire.signed("iam", Action="GetUser"))[0] == 200
+    unknown, malformed = caplog.messages
+    assert unknown.startswith("a request by somebody unknown is refused: MissingAuthentication")
+    assert malformed.startswith(
+        "iam:PutUserPolicy by arn:aws:iam::123456789012:root is refused: MalformedPolicyDocument:"
+    )
+    assert "Expecting value: line 1 column 16" in malformed
+
+
 def test_a_body_that_is_too_large(wire: Wire) -> None:
     headers, _ = wire.signed("iam", Action="GetUser")
     assert wire.send(headers, bytes(MAX_BODY + 1)) == (413, "RequestEntityTooLarge")

@@ -10,6 +10,7 @@ from tokenkit.service.policy_file import policies
 from tokenkit.service.root_account import RootAccountError, prepare_root
 from tokenkit.verifier import AccessDenied, Replayed, Verifier
 from tokenkit.verifier.backup import backup, restore
+from tokenkit.verifier.seed_file import read_seed_file
 from tokenkit.verifier.store import Store, parse_url
 from tokenkit.virtual import World, write_csv
 
@@ -22,7 +23,7 @@ def random_bytes(count: int) -> bytes:
     return bytes(range(count))
 
 
-def test_time_goes_on_where_the_log_ends(tmp_path: Path) -> None:
+def test_time_goes_on_where_the_log_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     url = f"sqlite:///{tmp_path / 'mfa.db'}"
     with opened_service(url, KEY, NONE) as service:
         service.clock.advance(YEAR_S)
@@ -30,8 +31,11 @@ def test_time_goes_on_where_the_log_ends(tmp_path: Path) -> None:
         service.verifier.create_user("ann")
     with opened_service(url, KEY, NONE) as service:
         assert last_s <= service.clock.now() < last_s + 3600
+    assert caplog.messages == []
     with opened_service(url, KEY, NONE, simulated=True, start_s=0.0) as service:
         assert service.clock.now() >= last_s
+    [warning] = caplog.messages
+    assert "where the database's log ends, not at 1970-01-01T00:00:00" in warning
 
 
 def test_time_goes_on_where_the_log_was_latest(tmp_path: Path) -> None:
@@ -80,7 +84,7 @@ def test_tokens_of_a_process_before_are_passed_over(tmp_path: Path) -> None:
     seeds = tmp_path / "seeds.csv"
     write_csv(World(seed=1).make_batch("SHELF", 3).tokens, seeds)
     for numbers in ([1, 2], [3, 4]):
-        with opened_service(url, KEY, NONE, seed_file=seeds, tokens=2) as service:
+        with opened_service(url, KEY, NONE, seeds=read_seed_file(seeds), tokens=2) as service:
             made = [token.serial_number for token in service.tokens.all()]
             assert made == [f"TKTEST{number:08}" for number in numbers]
             assert service.verifier.known_serial_numbers(["SHELF00000003"])

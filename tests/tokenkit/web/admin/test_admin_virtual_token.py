@@ -1,6 +1,7 @@
 """Virtual tokens on the screen: made, pressed, turned over, laid elsewhere, and time passes."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -136,6 +137,24 @@ class TestToken:
         before_s = bench.clock.now()
         assert bench.alerts(bench.root.post(path, 400, serial=serial_number, **fields))
         assert bench.clock.now() == before_s
+
+    def test_time_ends(self, bench: Any, serial_number: str) -> None:
+        bench.clock.set(datetime(9998, 12, 1, tzinfo=UTC).timestamp())
+        root = bench.visitor("root")
+        page = root.post("virtual-token/advance", 400, serial=serial_number, by="eight-months")
+        assert "year 9998" in bench.alerts(page)[0]
+        root.get("security-credentials")
+
+    def test_looking_at_it_keeps_nobody_signed_in(self, bench: Any, serial_number: str) -> None:
+        """Its page does so each second, as long as it is open."""
+        ann = bench.visitor("ann")
+        for _ in range(29):
+            bench.clock.advance(60)
+            ann.get("virtual-token/now", serial=serial_number)
+        assert ann.answer.url.path == "/console/virtual-token/now"
+        bench.clock.advance(60)
+        ann.get("virtual-token/now", serial=serial_number)
+        assert ann.answer.url.path == "/console/sign-in"
 
     def test_an_unknown_token(self, bench: Any) -> None:
         for path in ("virtual-token", "virtual-token/now"):
