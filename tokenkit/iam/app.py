@@ -1,6 +1,7 @@
 """IAM and STS as an ASGI application: POST / with a form, or GET / with a query."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from tokenkit.verifier import InvalidAuthenticationCode, StoreError, Throttled, 
 MAX_BODY = 1 << 20  # a policy of 131,072 characters, each written as %XX, and room
 _PATIENCE = 16 << 20
 _THREADS = 32  # that wait for a database, mostly
+_log = logging.getLogger(__name__)
 
 
 class Iam:
@@ -100,7 +102,8 @@ def _as_aws_error(error: VerifierError) -> AwsError:
         wrong = InvalidAuthenticationCode("")
         return AwsError("InvalidAuthenticationCode", wrong.message, f"{error.message} {advice}")
     if isinstance(error, StoreError):
-        return AwsError("ServiceUnavailable", "The database failed.", str(error))
+        _log.error("%s", error)  # not for clients
+        return AwsError("ServiceUnavailable", error.message)
     return AwsError(error.code or "ServiceFailure", error.message, advice)
 
 

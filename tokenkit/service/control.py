@@ -6,6 +6,7 @@ file. GET /control/openapi.json describes it. An error is {"error": MESSAGE} wit
 """
 
 import hmac
+import logging
 import threading
 from http import HTTPStatus
 from typing import Any
@@ -36,6 +37,7 @@ from tokenkit.verifier import (
 from tokenkit.virtual import EmptyBatteryError
 
 MAX_BODY = 1 << 20
+_log = logging.getLogger(__name__)
 _BAD = (ValidationError, InvalidInput, PasswordPolicyViolation)
 
 
@@ -80,6 +82,9 @@ def _path(path: str, methods: dict[str, Route], service: Service, hand: threadin
             return _refusal(HTTPStatus.CONFLICT, str(error))
         except (msgspec.MsgspecError, ValueError) as error:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
+        except StoreError as error:
+            _log.error("%s", error)  # not for clients
+            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, error.message)
         except TokenkitError as error:
             return _refusal(_status(error), str(error))
         if route.gives is JsonLines:
@@ -106,7 +111,7 @@ def _status(error: TokenkitError) -> HTTPStatus:
         return HTTPStatus.NOT_FOUND
     if isinstance(error, _BAD):
         return HTTPStatus.BAD_REQUEST
-    return HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, StoreError) else HTTPStatus.CONFLICT
+    return HTTPStatus.CONFLICT
 
 
 async def _describe(request: Request) -> Response:

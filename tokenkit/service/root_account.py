@@ -41,16 +41,15 @@ def prepare_root(
 
 def _access_key(verifier: Verifier, given: tuple[str, str] | None) -> AccessKey:
     if given is None:
-        for key in verifier.access_keys(ROOT):
-            if key.active and (found := verifier.find_access_key(key.id)) is not None:
-                return found
-        return verifier.create_access_key(ROOT)
+        active = [key.id for key in verifier.access_keys(ROOT) if key.active]
+        signer = verifier.find_signer(active[0]) if active else None
+        return verifier.create_access_key(ROOT) if signer is None else signer[0]
     key_id, secret = given
-    found = verifier.find_access_key(key_id)
-    if found is None:
+    signer = verifier.find_signer(key_id)
+    if signer is None:
         return verifier.create_access_key(ROOT, key_id=key_id, secret=secret)
-    if found.user != ROOT or found.secret != secret:
+    if (signer[0].user, signer[0].secret) != (ROOT, secret):
         raise RootAccountError(
             f"access key {key_id} is in the database with another user or secret: give another"
         )
-    return found
+    return signer[0]

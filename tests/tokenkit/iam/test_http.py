@@ -11,7 +11,8 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tokenkit.iam.app import MAX_BODY
+from tokenkit.iam.app import MAX_BODY, Iam
+from tokenkit.iam.signature import HttpRequest
 
 VERSIONS = {"iam": "2010-05-08", "sts": "2011-06-15"}
 
@@ -132,3 +133,19 @@ def test_a_presigned_address(wire: Wire, site: Any) -> None:
     assert "<Arn>arn:aws:iam::123456789012:root</Arn>" in text
     more = wire.send({}, b"", "GET", f"/?{address.query}&more=1")
     assert more == (403, "SignatureDoesNotMatch")
+
+
+def test_a_database_that_fails_is_not_described(
+    wire: Wire, site: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers, body = wire.signed("iam", Action="ListUsers")
+    with site.verifier._store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE mfa_user RENAME TO mfa_gone")
+    request = HttpRequest("POST", "/", "", {k.lower(): v for k, v in headers.items()}, body)
+    status, answered, text = Iam(site.service).answer(request)
+    assert (status, "<Code>ServiceUnavailable</Code>" in text) == (503, True)
+    assert "<Message>The database failed.</Message>" in text
+    for told in (text, repr(answered)):
+        assert "mfa_user" not in told
+        assert "sqlite" not in told
+    assert "no such table: mfa_user" in caplog.text

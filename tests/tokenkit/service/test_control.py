@@ -199,3 +199,13 @@ def test_any_order_is_answered_with_a_message(control: Control) -> None:
         assert (answer.status_code == 200) != ("error" in answer.json())
 
     check()
+
+
+def test_a_database_that_fails_is_not_described(
+    control: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    with control.service.verifier._store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE mfa_user RENAME TO mfa_gone")
+    answer = control.http.get("/users")
+    assert (answer.status_code, answer.json()) == (503, {"error": "The database failed."})
+    assert "no such table: mfa_user" in caplog.text

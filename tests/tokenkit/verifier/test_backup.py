@@ -110,7 +110,7 @@ class TestRestoring:
             Verifier(new_url, sealing_key=KEY[::-1])
         with Verifier(new_url, now=lambda: bench.now_s, sealing_key=KEY) as after:
             assert after.verify_audit().lines == len(after.audit())
-            assert after.find_access_key(bench.access_key.id).secret == bench.access_key.secret
+            assert after.find_signer(bench.access_key.id)[0].secret == bench.access_key.secret
             after.check_password("ann", "correct horse")
             assert after.user("ann").has_password
             bench.wait(210)
