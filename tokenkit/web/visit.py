@@ -280,7 +280,7 @@ def said(error: VerifierError) -> str:
     """What a visitor is told. What a database says of itself is for whoever runs it."""
     if isinstance(error, StoreError):
         _log.error("%s", error)
-        return "The database failed."
+        return error.message
     return str(error)
 
 
