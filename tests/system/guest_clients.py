@@ -60,10 +60,6 @@ def chromium(port: str, key: str, *options: str) -> Any:
     return json.loads(served(port, key, *site))
 
 
-def console(port: str) -> Any:
-    return json.loads(served(port, PROFILE, sys.executable, str(HERE / "console_visit.py")))
-
-
 def udev() -> dict[str, Any]:
     """The project's rules alone, without systemd's own for FIDO keys."""
     run("groupadd", "--system", "--force", "tokenkit")
@@ -99,7 +95,6 @@ def main(port: str, finger: str) -> None:
         "chromium by finger": chromium(port, f"?state={finger}", "--uv", "required", "--resident"),
     }
     if port == "uhid":
-        found["console"] = console(port)
         found["udev"] = udev()
     print(json.dumps(found, indent=2))
 

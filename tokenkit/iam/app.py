@@ -70,7 +70,10 @@ class Iam:
             )
         api = load_api(signature.service)
         principal = identify(self._service, request, signature)
-        fields = parse_form(request.query.encode() if request.method == "GET" else request.body)
+        form = request.body
+        if request.method == "GET":  # where a + is a +, as in what was signed
+            form = request.query.replace("+", "%2B").encode("latin-1")
+        fields = parse_form(form)
         name, version = fields.get("Action"), fields.get("Version")
         if name is None:
             raise AwsError("MissingAction", "The request names no Action.")

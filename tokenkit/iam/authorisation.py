@@ -25,6 +25,19 @@ from tokenkit.verifier import Role
 # role may be assumed is said by its trust policy as well, see may_assume
 _NOT_ASKED = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken", "sts:AssumeRole"})
 _DENY_ALL = '{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}'
+# what is left without MFA where AccountPolicy demands it, beside assigning a first device: IAM user
+# guide, "AWS: Allows MFA-authenticated IAM users to manage their own credentials"
+_WITHOUT_MFA = frozenset(
+    {
+        "iam:GetMFADevice",
+        "iam:GetUser",
+        "iam:ListMFADevices",
+        "iam:ListVirtualMFADevices",
+        "sts:AssumeRole",  # see may_assume
+        "sts:GetCallerIdentity",
+        "sts:GetSessionToken",
+    }
+)
 _TAGS = "aws:principaltag/"
 
 
@@ -68,6 +81,15 @@ def demand(
     more: Mapping[str, str] | None = None,
 ) -> None:
     """AwsError AccessDenied, in AWS's words, unless it is allowed; ``resource`` as it is needed."""
+    if _lacks_mfa(service, principal) and action not in _WITHOUT_MFA:
+        on = resource()
+        if not _is_first_device(service, principal, action, on):
+            raise AwsError(
+                "AccessDenied",
+                f"User: {principal.arn} is not authorized to perform: {action} on resource: {on}"
+                " with an explicit deny in an identity-based policy",
+                "The account demands MFA: call GetSessionToken with a code.",
+            )
     if principal.is_root or action in _NOT_ASKED:
         return
     on = resource()
@@ -97,6 +119,8 @@ def may_assume(
         return False
     if mfa_s is not None:
         principal = replace(principal, is_temporary=True, mfa_s=mfa_s)
+    if _lacks_mfa(service, principal):
+        return False
     try:
         trust = parse_trust_policy(role.trust_policy)
     except AwsError:  # nobody checked it when it was stored
@@ -115,6 +139,23 @@ def may_assume(
     if trust.allows(replace(request, principals=principal.names)):
         return not session or verdict(session, request) == "allow"
     return _decide(request, policies, session).allowed
+
+
+def _lacks_mfa(service: Service, principal: Principal) -> bool:
+    """Whether the account demands MFA of a user who has shown none."""
+    user = principal.user
+    return (
+        user is not None and principal.mfa_s is None and service.verifier.account.requires_mfa(user)
+    )
+
+
+def _is_first_device(service: Service, principal: Principal, action: str, on: str) -> bool:
+    """Whether it is done to assign the own first device, which nobody can show before."""
+    assert principal.user is not None
+    is_own = action == "iam:EnableMFADevice" and on == principal.arn
+    if not (is_own or action == "iam:CreateVirtualMFADevice"):
+        return False
+    return not service.verifier.devices(principal.user)
 
 
 def _decide(request: Request, policies: list[Policy], session: list[Policy]) -> Decision:

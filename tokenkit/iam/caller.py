@@ -5,16 +5,15 @@ from tokenkit.iam.principal import Principal, role_principal, user_principal
 from tokenkit.iam.signature import HttpRequest, Signature, check_signature, check_time
 from tokenkit.service import Service
 from tokenkit.verifier import NoSuchEntity, Verifier
-from tokenkit.verifier.sessions import Session
+from tokenkit.verifier.sessions import TEMPORARY, Session
 
-_TEMPORARY = "ASIA"  # how the ids of temporary credentials begin
 _NOTED_S = 900.0  # how exactly it is noted when an access key was used
 
 
 def identify(service: Service, request: HttpRequest, signature: Signature) -> Principal:
     """The principal whose signature it is; AwsError if it is nobody's, wrong, or too late."""
     check_time(signature, service.computer_now())
-    if signature.access_key_id.startswith(_TEMPORARY):
+    if signature.access_key_id.startswith(TEMPORARY):
         return _of_session(service, request, signature)
     found = service.verifier.find_signer(signature.access_key_id)
     if found is None or signature.session_token is not None:
@@ -50,11 +49,11 @@ def _principal(verifier: Verifier, session: Session) -> Principal:
     """NoSuchEntity if the user or role is gone, also where one of that name was made since."""
     if session.user is not None:
         user = verifier.user(session.user)
-        if user.created_s <= session.issued_s:
+        if user.id == session.holder:
             return user_principal(user, session)
     elif session.role is not None:
         role = verifier.role(session.role)
-        if role.created_s <= session.issued_s:
+        if role.id == session.holder:
             return role_principal(role, session)
     raise NoSuchEntity("It is not the one whose session it is.")
 

@@ -35,8 +35,10 @@ def write_report(verifier: Verifier) -> bytes:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     holders = {device.user for device in verifier.devices()}
+    keys = verifier.access_keys()
     for user in sorted(verifier.users(), key=lambda user: (user.name != ROOT, user.name)):
-        writer.writerow(_line(user, verifier.access_keys(user.name), user.name in holders))
+        own = [key for key in keys if key.user == user.name]
+        writer.writerow(_line(user, own, user.name in holders))
     return file.getvalue().encode()
 
 

@@ -16,7 +16,6 @@ _COMMON = {
     "RequestEntityTooLarge": 413,
     "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
-    "Throttling": 400,
     "ValidationError": 400,
 }
 

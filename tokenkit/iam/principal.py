@@ -5,8 +5,8 @@ IAM user guide, "AWS global condition context keys".
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
+from tokenkit.iam.moments import iso
 from tokenkit.iam.policy_patterns import Context
 from tokenkit.verifier import ROOT, Role, User
 from tokenkit.verifier.names import ACCOUNT_ID, role_arn, user_arn
@@ -112,7 +112,7 @@ def context_of(principal: Principal, now_s: float) -> Context:
         "aws:principaltype": _kind(principal),
         "aws:principalisawsservice": "false",
         "aws:viaawsservice": "false",
-        "aws:currenttime": _date(now_s),
+        "aws:currenttime": iso(now_s),
         "aws:epochtime": str(int(now_s)),
     }
     if principal.user is not None and not principal.is_root:
@@ -120,7 +120,7 @@ def context_of(principal: Principal, now_s: float) -> Context:
     if principal.is_temporary:
         found["aws:multifactorauthpresent"] = "false" if principal.mfa_s is None else "true"
         if principal.issued_s is not None:
-            found["aws:tokenissuetime"] = _date(principal.issued_s)
+            found["aws:tokenissuetime"] = iso(principal.issued_s)
     if principal.mfa_s is not None:
         found["aws:multifactorauthage"] = str(max(0, int(now_s - principal.mfa_s)))
     return {key: (value,) for key, value in found.items()}
@@ -130,7 +130,3 @@ def _kind(principal: Principal) -> str:
     if principal.is_root:
         return "Account"
     return "User" if principal.role is None else "AssumedRole"
-
-
-def _date(at_s: float) -> str:
-    return datetime.fromtimestamp(int(at_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,8 +2,6 @@
 
 import base64
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -12,6 +10,7 @@ from botocore.model import OperationModel
 
 from tokenkit.iam.api import Api
 from tokenkit.iam.errors import AwsError, status_of
+from tokenkit.iam.moments import iso
 
 # what XML 1.0 section 2.2 has no way to write
 _UNWRITABLE = regex.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -57,7 +56,7 @@ def _value(shape: Any, value: Any) -> str:
     if kind == "string":
         return _text(value)
     if kind == "timestamp":
-        return _moment(int(value // 1))
+        return iso(value)
     if kind == "structure":
         return _structure(shape, value)
     if kind == "list":
@@ -72,12 +71,6 @@ def _value(shape: Any, value: Any) -> str:
     if kind == "boolean":
         return "true" if value else "false"
     return str(int(value))
-
-
-@lru_cache(maxsize=1024)
-def _moment(time_s: int) -> str:
-    """Whole seconds, as IAM has them."""
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _text(text: str) -> str:

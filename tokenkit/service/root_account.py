@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from tokenkit.errors import TokenkitError
 from tokenkit.verifier import ROOT, AccessKey, Verifier
+from tokenkit.verifier.access_keys import MAX_ACCESS_KEYS
+from tokenkit.verifier.sessions import TEMPORARY
 
 
 class RootAccountError(TokenkitError):
@@ -32,24 +34,44 @@ def prepare_root(
     A ``password`` or an ``access_key`` (id and secret) that is given becomes root's.
     RootAccountError, and what the verifier refuses.
     """
+    key = _check_access_key(verifier, access_key)
     if password is None and not verifier.user(ROOT).has_password:
         password = base64.b32encode(random_bytes(10)).decode().lower()
     if password is not None:
         verifier.set_password(ROOT, password)
-    return RootAccount(_access_key(verifier, access_key), password)
+    if key is None:
+        key_id, secret = access_key or (None, None)
+        key = verifier.create_access_key(ROOT, key_id=key_id, secret=secret)
+    return RootAccount(key, password)
 
 
-def _access_key(verifier: Verifier, given: tuple[str, str] | None) -> AccessKey:
+def _check_access_key(verifier: Verifier, given: tuple[str, str] | None) -> AccessKey | None:
+    """The one that root has already, None if it is to be made; RootAccountError if it cannot be."""
+    present = verifier.access_keys(ROOT)
     if given is None:
-        active = [key.id for key in verifier.access_keys(ROOT) if key.active]
-        signer = verifier.find_signer(active[0]) if active else None
-        return verifier.create_access_key(ROOT) if signer is None else signer[0]
-    key_id, secret = given
-    signer = verifier.find_signer(key_id)
-    if signer is None:
-        return verifier.create_access_key(ROOT, key_id=key_id, secret=secret)
-    if (signer[0].user, signer[0].secret) != (ROOT, secret):
+        active = [key for key in present if key.active]
+        if active:
+            signer = verifier.find_signer(active[0].id)
+            return None if signer is None else signer[0]
+    else:
+        key_id, secret = given
+        if key_id.startswith(TEMPORARY):
+            raise RootAccountError(
+                f"access key {key_id}: ids of temporary credentials begin with {TEMPORARY}"
+            )
+        signer = verifier.find_signer(key_id)
+        if signer is not None:
+            found = signer[0]
+            if found.user != ROOT or found.secret != secret:
+                raise RootAccountError(
+                    f"access key {key_id} is in the database with another user or secret:"
+                    " give another"
+                )
+            return found
+    if len(present) >= MAX_ACCESS_KEYS:
+        listed = " and ".join(key.id for key in present)
         raise RootAccountError(
-            f"access key {key_id} is in the database with another user or secret: give another"
+            f"root has the access keys {listed} already, and may have no more: give one of them"
+            " by TOKENKIT_ROOT_ACCESS_KEY=ID:SECRET"
         )
-    return signer[0]
+    return None

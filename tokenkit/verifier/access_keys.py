@@ -51,11 +51,15 @@ class AccessKeys(Desk):
             request.detail["access_key"] = key_id
             return AccessKey(key_id, user, True, request.now_s, secret)
 
-    def access_keys(self, user: str) -> list[AccessKey]:
-        """A user's access keys, oldest first, without secrets. NoSuchEntity, ValidationError."""
-        check_user_name(user)
+    def access_keys(self, user: str | None = None) -> list[AccessKey]:
+        """A user's access keys, or all users', oldest first, without secrets.
+
+        NoSuchEntity, ValidationError.
+        """
+        if user is not None:
+            check_user_name(user)
         with self._store.reading() as connection:
-            if records.find_user(connection, user) is None:
+            if user is not None and records.find_user(connection, user) is None:
                 raise no_such_user(user)
             return [_access_key(row) for row in identity_records.access_keys(connection, user)]
 

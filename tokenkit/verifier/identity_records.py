@@ -53,9 +53,11 @@ def find_access_key(connection: Connection, key_id: str) -> Row[Any] | None:
     return connection.execute(_ACCESS_KEY, {"key": key_id}).one_or_none()
 
 
-def access_keys(connection: Connection, user: str) -> Sequence[Row[Any]]:
-    """A user's access keys, oldest first."""
-    query = select(keys_table).where(keys_table.c.user == user)
+def access_keys(connection: Connection, user: str | None) -> Sequence[Row[Any]]:
+    """A user's access keys, or all users', oldest first."""
+    query = select(keys_table)
+    if user is not None:
+        query = query.where(keys_table.c.user == user)
     return connection.execute(query.order_by(keys_table.c.created_s, keys_table.c.id)).all()
 
 

@@ -8,7 +8,9 @@ import msgspec
 
 from tokenkit.verifier.desk import Desk
 from tokenkit.verifier.errors import SealingKeyError
+from tokenkit.verifier.model import Role, User
 
+TEMPORARY = "ASIA"  # how the ids of temporary credentials begin
 _SECRET_BYTES = 30
 _MOST_TOKEN = 200_000  # a session policy can be long
 
@@ -16,11 +18,13 @@ _MOST_TOKEN = 200_000  # a session policy can be long
 class Session(msgspec.Struct, frozen=True):
     """Who holds temporary credentials: a user, or whoever assumed a role as ``name``.
 
-    Times in seconds by the verifier; ``mfa_s`` is that of the code that was given, None without.
-    ``policy`` is a session policy, which only takes away.
+    ``holder`` is the unique id of the user or role: one of the same name that is made later is
+    another. Times in seconds by the verifier; ``mfa_s`` is that of the code that was given, None
+    without. ``policy`` is a session policy, which only takes away.
     """
 
     secret: str
+    holder: str
     issued_s: float
     expires_s: float
     mfa_s: float | None
@@ -43,21 +47,29 @@ class Sessions(Desk):
 
     def issue_session(
         self,
+        holder: User | Role,
         duration_s: float,
         mfa_s: float | None,
         *,
-        user: str | None = None,
-        role: str | None = None,
         name: str = "",
         policy: str | None = None,
     ) -> TemporaryCredentials:
-        """For a ``user``, or a ``role`` assumed under ``name``; nobody is asked for anything."""
+        """For a user, or a role assumed under ``name``; nobody is asked for anything.
+
+        The log has a line of it, but where a code was given for a user: that is a sign-in's.
+        """
         now_s = self._now()
-        key_id = "ASIA" + base64.b32encode(self._random_bytes(10)).decode()
+        user, role = (holder.name, None) if isinstance(holder, User) else (None, holder.name)
+        key_id = TEMPORARY + base64.b32encode(self._random_bytes(10)).decode()
         secret = base64.b64encode(self._random_bytes(_SECRET_BYTES)).decode()
         expires_s = now_s + duration_s
-        session = Session(secret, now_s, expires_s, mfa_s, user, role, name, policy)
+        session = Session(secret, holder.id, now_s, expires_s, mfa_s, user, role, name, policy)
         sealed = self._sealer.seal(msgspec.msgpack.encode(session), f"session {key_id}")
+        if user is None or mfa_s is None:
+            with self._request("issue-session", user) as request:
+                request.detail |= {"access_key": key_id, "mfa": mfa_s is not None}
+                if role is not None:
+                    request.detail |= {"role": role, "session": name}
         return TemporaryCredentials(key_id, secret, base64.b64encode(sealed).decode(), expires_s)
 
     def open_session(self, key_id: str, token: str) -> Session | None:
@@ -69,5 +81,5 @@ class Sessions(Desk):
             return msgspec.msgpack.decode(
                 self._sealer.open(sealed, f"session {key_id}"), type=Session
             )
-        except (binascii.Error, ValueError, SealingKeyError):
+        except (binascii.Error, ValueError, SealingKeyError, msgspec.MsgspecError):
             return None

@@ -12,7 +12,7 @@ import uvicorn
 
 from tokenkit.iam.app import iam_app
 from tokenkit.service import Service
-from tokenkit.verifier import AccessKey, TotpPolicy, Verifier
+from tokenkit.verifier import AccessKey, Verifier
 from tokenkit.virtual import SimulatedClock, World
 
 ROOT_KEY = "AKIAROOTROOTROOTROOT"
@@ -112,7 +112,7 @@ def serve_site() -> Callable[..., Any]:
             now=world.clock.now,
             random_bytes=random_bytes,
             sealing_key=bytes(32),
-            totp=options.get("totp", TotpPolicy()),
+            **options,
         ) as verifier:
             service = Service(verifier, world)
             key = verifier.create_access_key("root", key_id=ROOT_KEY)

@@ -39,7 +39,6 @@ SELF_SERVICE = [
     "iam:ListAccessKeys",
     "iam:UpdateAccessKey",
     "iam:DeleteAccessKey",
-    "iam:ChangePassword",
     "iam:UpdateLoginProfile",
 ]
 
@@ -88,7 +87,7 @@ class Office:
 
     def session(self, **members: Any) -> Session:
         given = {"issued_s": self.now_s, "expires_s": self.now_s + 3600, "mfa_s": None, **members}
-        return Session(secret="", **given)
+        return Session(secret="", holder="", **given)
 
     def refusal(
         self, principal: Principal, action: str, resource: str = "*", **more: Any

@@ -149,3 +149,20 @@ def test_a_database_that_fails_is_not_described(
         assert "mfa_user" not in told
         assert "sqlite" not in told
     assert "no such table: mfa_user" in caplog.text
+
+
+def test_a_plus_in_an_address_is_one(wire: Wire, site: Any, iam: Any) -> None:
+    phone = site.new_phone(iam)
+    fields = {
+        "Action": "TagMFADevice",
+        "Version": VERSIONS["iam"],
+        "SerialNumber": phone.serial_number,
+        "Tags.member.1.Key": "a",
+        "Tags.member.1.Value": "1+1 =",
+    }
+    request = AWSRequest("GET", site.url + "/", params=fields)
+    SigV4QueryAuth(wire.credentials, "iam", "us-east-1", expires=60).add_auth(request)
+    query = urlsplit(request.prepare().url).query
+    for sent in (query, query.replace("1%2B1", "1+1")):
+        assert wire.send({}, b"", "GET", f"/?{sent}")[0] == 200
+        assert site.verifier.device_tags(phone.serial_number) == {"a": "1+1 ="}

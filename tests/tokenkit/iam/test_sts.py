@@ -195,8 +195,7 @@ class TestGetSessionToken:
         site.verifier.delete_user_policy("ann", "all")
         site.verifier.delete_access_key("ann", ann.id)
         iam.delete_user(UserName="ann")
-        site.wait(60)
-        iam.create_user(UserName="ann")
+        iam.create_user(UserName="ann")  # at the same instant
         said = refusal(site.client("sts", session).get_caller_identity)
         assert said[:2] == (403, "InvalidClientTokenId")
 
@@ -277,6 +276,36 @@ class TestAssumeRole:
             DurationSeconds=3601,
         )
         assert said[:2] == (400, "ValidationError")
+
+    def test_a_request_that_is_wrong_uses_no_code_up(
+        self, site: Any, iam: Any, ann: Any, phone: Any
+    ) -> None:
+        iam.create_role(RoleName="admin", AssumeRolePolicyDocument=self.MFA)
+        named = {"RoleArn": self.ARN, "RoleSessionName": "work"}
+        code = {"SerialNumber": phone.serial_number, "TokenCode": phone.code()}
+        sts = site.client("sts", ann)
+        said = refusal(sts.assume_role, **named, **code, DurationSeconds=7200)
+        assert said[:2] == (400, "ValidationError")
+        sts.assume_role(**named, **code, DurationSeconds=3600)
+
+    def test_the_log_tells_of_sessions(self, site: Any, iam: Any, ann: Any) -> None:
+        iam.create_role(RoleName="admin", AssumeRolePolicyDocument=trust())
+        sts = site.client("sts", ann)
+        first = sts.get_session_token()["Credentials"]
+        second = sts.assume_role(RoleArn=self.ARN, RoleSessionName="work")["Credentials"]
+        lines = [line for line in site.verifier.audit() if line.event == "issue-session"]
+        assert [(line.user, line.detail) for line in lines] == [
+            ("ann", {"access_key": first["AccessKeyId"], "mfa": False}),
+            (
+                None,
+                {
+                    "access_key": second["AccessKeyId"],
+                    "mfa": False,
+                    "role": "admin",
+                    "session": "work",
+                },
+            ),
+        ]
 
     def test_an_external_id(self, site: Any, iam: Any, ann: Any) -> None:
         document = trust(StringEquals={"sts:ExternalId": "12345"})

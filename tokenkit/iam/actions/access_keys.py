@@ -3,6 +3,7 @@
 from typing import Any
 
 from tokenkit.iam.call import Actions, Call, action, the_user
+from tokenkit.iam.errors import AwsError
 from tokenkit.verifier import AccessKey, NoSuchEntity
 
 ACTIONS: Actions = {}
@@ -23,8 +24,11 @@ def list_access_keys(call: Call) -> dict[str, Any]:
 
 @action(ACTIONS, "UpdateAccessKey", the_user)
 def update_access_key(call: Call) -> dict[str, Any]:
-    active = call.given("Status") == "Active"
-    call.verifier.set_access_key_active(call.user(), call.given("AccessKeyId"), active)
+    status = call.given("Status")
+    if status not in ("Active", "Inactive"):
+        raise AwsError("ValidationError", f"tokenkit's access keys do not become {status}.")
+    is_active = status == "Active"
+    call.verifier.set_access_key_active(call.user(), call.given("AccessKeyId"), is_active)
     return {}
 
 

@@ -1,10 +1,11 @@
 """MFA devices: IAM's operations on them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tokenkit.iam.actions.users import described
 from tokenkit.iam.call import Actions, Call, action, tag_list, tags_of, the_user
-from tokenkit.verifier import Device, DeviceKind
+from tokenkit.verifier import Device, DeviceKind, User
 from tokenkit.verifier.desk import no_such_device
 from tokenkit.verifier.model import VirtualDevice
 from tokenkit.verifier.names import app_serial_number
@@ -90,7 +91,8 @@ def list_virtual_mfa_devices(call: Call) -> dict[str, Any]:
         if wanted == "Any" or (device.user is not None) == (wanted == "Assigned")
     ]
     shown, rest = call.page(devices, lambda device: device.serial_number)
-    return {"VirtualMFADevices": [_virtual(call, device) for device in shown], **rest}
+    users = {user.name: user for user in call.verifier.users()}
+    return {"VirtualMFADevices": [_virtual(device, users) for device in shown], **rest}
 
 
 @action(ACTIONS, "TagMFADevice", _device)
@@ -124,9 +126,9 @@ def _listed(device: Device) -> dict[str, Any]:
     }
 
 
-def _virtual(call: Call, device: VirtualDevice) -> dict[str, Any]:
+def _virtual(device: VirtualDevice, users: Mapping[str, User]) -> dict[str, Any]:
     """As IAM lists it: without its tags."""
     found: dict[str, Any] = {"SerialNumber": device.serial_number, "EnableDate": device.enabled_s}
-    if device.user is not None:
-        found["User"] = described(call.verifier.user(device.user))
+    if device.user is not None and device.user in users:  # not deleted between the two lists
+        found["User"] = described(users[device.user])
     return found

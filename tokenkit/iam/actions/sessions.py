@@ -39,7 +39,7 @@ def get_session_token(call: Call) -> dict[str, Any]:
     duration_s = call.given("DurationSeconds", most_s)
     if call.principal.is_root:
         duration_s = min(duration_s, _ROOT_SESSION_S)
-    made = call.verifier.issue_session(duration_s, mfa_s, user=user)
+    made = call.verifier.issue_session(call.verifier.user(user), duration_s, mfa_s)
     return {"Credentials": _credentials(call, made)}
 
 
@@ -67,8 +67,17 @@ def assume_role(call: Call) -> dict[str, Any]:
                 "PackedPolicyTooLarge", f"A session policy has {_MAX_SESSION_POLICY} characters."
             )
         parse_policy(policy)
-    mfa_s = _check_code(call)
     role = _role(call, arn)
+    most_s = _CHAINED_SESSION_S
+    if role is not None and call.principal.role is None:
+        most_s = role.max_session_s
+    duration_s = call.given("DurationSeconds", _ROLE_SESSION_S)
+    if role is not None and duration_s > most_s:
+        raise AwsError(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        )
+    mfa_s = _check_code(call)  # last of what is wrong with a request: it uses the code up
     if role is None or not may_assume(call.service, call.principal, role, mfa_s, _said(call)):
         raise AwsError(
             "AccessDenied",
@@ -78,14 +87,7 @@ def assume_role(call: Call) -> dict[str, Any]:
             if role is None
             else "The role's trust policy does not allow it.",
         )
-    most_s = _CHAINED_SESSION_S if call.principal.role is not None else role.max_session_s
-    duration_s = call.given("DurationSeconds", _ROLE_SESSION_S)
-    if duration_s > most_s:
-        raise AwsError(
-            "ValidationError",
-            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-        )
-    made = call.verifier.issue_session(duration_s, mfa_s, role=role.name, name=name, policy=policy)
+    made = call.verifier.issue_session(role, duration_s, mfa_s, name=name, policy=policy)
     return {
         "Credentials": _credentials(call, made),
         "AssumedRoleUser": {
