@@ -189,7 +189,7 @@ def test_several_services_are_told_apart() -> None:
     [
         (["--db", "sqlite:////nonexistent/mfa.db"], "/nonexistent/mfa.db"),
         (["--db", "sqlite:///mfa.db"], "sealing"),
-        (["--db", "nonsense"], X
+        (["--db", "nonsense"], "that is no database URL"),
         (["--policy", "/nonexistent.toml"], "/nonexistent.toml"),
         (["--seeds", "/nonexistent.csv"], "/nonexistent.csv"),
         (["--sealing-key-file", "/nonexistent"], "/nonexistent"),
