@@ -21,7 +21,7 @@ from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
 from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
 from tokenkit.web.admin_pages import administrators
 from tokenkit.web.credentials import find_device
-from tokenkit.web.visit import Visit, status_of, visited
+from tokenkit.web.visit import Visit, said, status_of, visited
 
 _MOST_LINES = 1000
 
@@ -61,7 +61,7 @@ def create_user(visit: Visit) -> Response:
         hashed = visit.verifier.hash_password(password) if password else None
         visit.verifier.create_user(name, password_hash=hashed)
     except VerifierError as error:
-        return _users_page(visit, 400, error=str(error), form={"name": name})
+        return _users_page(visit, status_of(error), error=said(error), form={"name": name})
     return visit.go("admin/users", f"User {name} was created.")
 
 
@@ -103,7 +103,7 @@ def set_password(visit: Visit) -> Response:
     try:
         visit.verifier.set_password(user.name, visit.text("password"), replace=user.has_password)
     except VerifierError as error:
-        return _user_page(visit, user, 400, error=str(error))
+        return _user_page(visit, user, status_of(error), error=said(error))
     return visit.go(f"admin/users/{user.name}", f"The password of {user.name} was set.")
 
 
@@ -141,7 +141,7 @@ def delete_user(visit: Visit) -> Response:
             raise ValidationError(f"To confirm, write the name: {user.name}.")
         visit.verifier.delete_user(user.name, along=_what_may_go(visit, user))
     except VerifierError as error:
-        return _delete_page(visit, user, 400, error=str(error))
+        return _delete_page(visit, user, status_of(error), error=said(error))
     return visit.go("admin/users", f"User {user.name} was deleted.")
 
 
@@ -218,7 +218,7 @@ def unlock(visit: Visit) -> Response:
         visit.verifier.unlock(serial_number)
     except VerifierError as error:
         form = {"serial": serial_number}
-        return _devices_page(visit, status_of(error), error=str(error), form=form)
+        return _devices_page(visit, status_of(error), error=said(error), form=form)
     return visit.go("admin/devices", f"Device {serial_number} was unlocked.")
 
 

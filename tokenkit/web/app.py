@@ -23,7 +23,7 @@ from tokenkit.web.credentials import CREDENTIAL_ROUTES
 from tokenkit.web.pages import render
 from tokenkit.web.pending_apps import PendingApps
 from tokenkit.web.sign_in import SIGN_IN_ROUTES
-from tokenkit.web.visit import csrf_token, status_of
+from tokenkit.web.visit import csrf_token, said, status_of
 
 _HEADERS = {
     "content-security-policy": "default-src 'self'; object-src 'none'; base-uri 'none';"
@@ -73,7 +73,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     """When not even the session could be read."""
     assert isinstance(error, VerifierError)
-    return _error_page(request, str(error), status_of(error))
+    return _error_page(request, said(error), status_of(error))
 
 
 def _error_page(request: Request, text: str, status: int) -> Response:

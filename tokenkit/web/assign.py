@@ -20,7 +20,7 @@ from tokenkit.web.codes import clean
 from tokenkit.web.pending_apps import PendingApp, PendingApps
 from tokenkit.web.security_key import begun, completed
 from tokenkit.web.sign_in import admit
-from tokenkit.web.visit import Visit, status_of, visited
+from tokenkit.web.visit import Visit, said, status_of, visited
 
 KINDS = ("security-key", "authenticator-app", "hardware-token")
 _NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
@@ -71,7 +71,7 @@ def _check_name(name: str) -> None:
 
 
 def _readable(error: VerifierError) -> str:
-    return error.message if isinstance(error, ValidationError) else str(error)
+    return error.message if isinstance(error, ValidationError) else said(error)
 
 
 def _assigned(visit: Visit, name: str) -> str:
@@ -180,7 +180,7 @@ def assign_app(visit: Visit) -> Response:
         form = {"name": pending.name, "kind": "authenticator-app"}
         return visit.page("assign.html", 400, form=form, error=_NAME_TAKEN)
     except VerifierError as error:
-        return _app_page(visit, pending, status_of(error), str(error))
+        return _app_page(visit, pending, status_of(error), said(error))
     _pending_apps(visit).forget(pending.id)
     return visit.go(_assigned(visit, pending.name))
 
@@ -208,7 +208,7 @@ def assign_token(visit: Visit) -> Response:
             )
         return visit.page(
             "assign_hardware_token.html",
-            400,
+            status_of(error),
             error=text,
             name=name,
             form={"serial": serial_number},

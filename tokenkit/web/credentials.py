@@ -9,7 +9,7 @@ from tokenkit.verifier import MAX_DEVICES, Device, NoSuchEntity, VerifierError
 from tokenkit.verifier.findings import find
 from tokenkit.web.codes import clean
 from tokenkit.web.sign_in import admit
-from tokenkit.web.visit import Visit, visited
+from tokenkit.web.visit import Visit, said, status_of, visited
 
 
 def show_credentials(visit: Visit) -> Response:
@@ -51,7 +51,7 @@ def resync(visit: Visit) -> Response:
     try:
         visit.verifier.resync(visit.user, device.serial_number, *codes)
     except VerifierError as error:
-        return visit.page("resync.html", 400, device=device, error=str(error))
+        return visit.page("resync.html", status_of(error), device=device, error=said(error))
     return visit.go("security-credentials", f"MFA device {_called(device)} is synchronised.")
 
 

@@ -14,7 +14,7 @@ from tokenkit.verifier.console_sessions import ENROL, PASSWORD, SIGNED_IN
 from tokenkit.virtual import PLACES, HardwareToken, SimulatedClock
 from tokenkit.web.admin_pages import administrators
 from tokenkit.web.pages import counted
-from tokenkit.web.visit import Visit, visited
+from tokenkit.web.visit import Visit, said, status_of, visited
 
 ADVANCES = {
     "step": ("Half a minute", 30.0),
@@ -53,7 +53,7 @@ def make_tokens(visit: Visit) -> Response:
         _check_place(place)
         made = visit.service.tokens.make(count=int(count), place=place)
     except VerifierError as error:
-        return _drawer_page(visit, 400, error=str(error))
+        return _drawer_page(visit, status_of(error), error=said(error))
     return visit.go("virtual-tokens", f"{counted(len(made), 'token')} made.")
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property, wraps
@@ -38,6 +39,7 @@ START_PAGE = {
     ENROL: "assign",
     SIGNED_IN: "security-credentials",
 }
+_log = logging.getLogger(__name__)
 _MOST_FIELDS = 100
 _SEE_OTHER = 303
 
@@ -254,8 +256,8 @@ def visited(
             return handler(visit)
         except VerifierError as error:  # what the handler did not say at its form
             if json is not None:
-                return visit.answer({"error": str(error)}, status_of(error))
-            return visit.page("error.html", status_of(error), error=str(error))
+                return visit.answer({"error": said(error)}, status_of(error))
+            return visit.page("error.html", status_of(error), error=said(error))
 
     return endpoint
 
@@ -272,6 +274,14 @@ _STATUS_OF_ERROR: tuple[tuple[type[VerifierError], int], ...] = (
 def status_of(error: VerifierError) -> int:
     """HTTP's status code for a refusal."""
     return next((status for kind, status in _STATUS_OF_ERROR if isinstance(error, kind)), 400)
+
+
+def said(error: VerifierError) -> str:
+    """What a visitor is told. What a database says of itself is for whoever runs it."""
+    if isinstance(error, StoreError):
+        _log.error("%s", error)
+        return error.message
+    return str(error)
 
 
 def _send_on(visit: Visit, *, wants_json: bool) -> Response:

@@ -433,4 +433,23 @@ def test_scripts_are_told_by_status_what_failed(browser: Any, path: str) -> None
         json={"id": "0", "answer": {}, "name": "key"},
         headers={"x-csrf-token": browser.csrf()},
     )
+    assert (answer.status_code, answer.json()) == (503, {"error": "The database failed."})
+
+
+@pytest.mark.parametrize("kind", ["authenticator-app", "hardware-token"])
+def test_a_database_that_fails_is_not_described(
+    browser: Any, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    browser.sign_in("ann")
+    browser.open(f"assign/{kind}")
+    with browser.verifier._store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE mfa_device RENAME TO mfa_gone")
+    answer = browser.send("assign", name="phone", kind=kind)
     assert answer.status_code == 503
+    assert browser.error() == "The database failed."
+    assert "no such table: mfa_device" in caplog.text
+    with browser.verifier._store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE mfa_console_session RENAME TO mfa_gone_too")
+    answer = browser.open("assign")  # not even the session is found
+    assert answer.status_code == 503
+    assert browser.error() == "The database failed."

@@ -94,7 +94,7 @@ class TestWhoMay:
         bench.verifier.create_user("ben")
         bench.verifier.set_password("ben", "correct horse")
         ann = bench.visitor("ann", "iam:DeleteUser")
-        page = ann.post("admin/users/ben/delete", 400, confirm="ben")
+        page = ann.post("admin/users/ben/delete", 403, confirm="ben")
         assert "iam:DeleteLoginProfile" in bench.alerts(page)[0]
         assert bench.verifier.user("ben").has_password
 
