@@ -136,6 +136,20 @@ class HardwareToken:
         self._check_battery()
         return self._stopped
 
+    @property
+    def dark_until_s(self) -> float | None:
+        """True time at which a new battery will be in, while the token is without one."""
+        return self._fitted_s if self._clock.now() < self._fitted_s else None
+
+    @property
+    def why_dark(self) -> str | None:
+        """Why no press lights the display, None if one does."""
+        if self._has_power:
+            return None
+        if self.dark_until_s is None:
+            return "it has no power, its battery is empty"
+        return f"it has no power until {_iso(self.dark_until_s)}, when a new battery is in"
+
     def press(self) -> Display:
         """Press the button, and look. Without power nothing happens."""
         if not self._has_power:
@@ -176,7 +190,7 @@ class HardwareToken:
         display = self.press()
         if not display.lit:
             raise EmptyBatteryError(
-                f"the display of token {self.serial_number} stays dark: it has no power"
+                f"the display of token {self.serial_number} stays dark: {self.why_dark}"
             )
         return display.digits
 

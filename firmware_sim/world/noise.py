@@ -45,7 +45,7 @@ class ClockNoise:
     ``white`` is s in s²/s and ``random_walk`` is q in 1/s, the variances that phase and frequency
     gain in one second. The Allan variance is s/τ + q·τ/3. Within a leaf of 64 s the phase is
     linear; what that leaves out is s·L/4 + q·L³/192 of variance at most, for the default crystal
-    40 ns rms.
+    40 ns rms. ``end`` is phase and frequency at ``SPAN_S``.
     """
 
     def __init__(self, white: float, random_walk: float, key: bytes) -> None:
@@ -65,6 +65,7 @@ class ClockNoise:
         # Replaced as a whole, so that threads may ask at once.
         root = (0.0, 0.0, end_x, end_w)
         self._last: tuple[int, list[_Ends]] = (0, self._descend(0, [root]))
+        self.end = end_x, end_w
 
     def phase_s(self, elapsed_s: float) -> float:
         """The phase at ``elapsed_s`` in [0, SPAN_S)."""
@@ -116,6 +117,43 @@ class ClockNoise:
             _inv_cdf(((first >> 12) + 0.5) * 2.0**-52),
             _inv_cdf(((second >> 12) + 0.5) * 2.0**-52),
         )
+
+
+class EndlessNoise:
+    """The same for all times from 0 on: what a span ends with, the next goes on from.
+
+    That is the law of the whole, since phase and frequency are Gauss-Markov. The first span is
+    ``ClockNoise`` of ``key``; each span's noise is made when it is first asked for.
+    """
+
+    def __init__(self, white: float, random_walk: float, key: bytes) -> None:
+        self._made = white, random_walk
+        self._key = key
+        self._spans = [(0.0, 0.0, ClockNoise(white, random_walk, key))]
+
+    def phase_s(self, elapsed_s: float) -> float:
+        """The phase at ``elapsed_s``, from 0 on."""
+        start, rate, noise, within_s = self._at(elapsed_s)
+        return start + rate * within_s + noise.phase_s(within_s)
+
+    def rate(self, elapsed_s: float) -> float:
+        """The slope of ``phase_s``: the mean fractional frequency over a leaf."""
+        _, rate, noise, within_s = self._at(elapsed_s)
+        return rate + noise.rate(within_s)
+
+    def _at(self, elapsed_s: float) -> tuple[float, float, ClockNoise, float]:
+        """Phase and frequency at the start of a span, what is added in it, and how far in it."""
+        number = int(elapsed_s // SPAN_S)
+        # as a whole, so that threads may ask at once
+        spans = self._spans
+        while len(spans) <= number:
+            start, rate, noise = spans[-1]
+            end_x, end_w = noise.end
+            key = hashlib.blake2b(len(spans).to_bytes(8, "little"), key=self._key).digest()
+            following = ClockNoise(*self._made, key)
+            spans = [*spans, (start + rate * SPAN_S + end_x, rate + end_w, following)]
+            self._spans = spans
+        return *spans[number], elapsed_s - number * SPAN_S
 
 
 def _midpoint_law(s: float, q: float, length_s: float) -> tuple[float, float, float, float]:

@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 
 from firmware_sim.world.environment import Environment
-from firmware_sim.world.noise import SPAN_S, ClockNoise
+from firmware_sim.world.noise import EndlessNoise
 
 YEAR_S = 365.25 * 86_400.0
+_LIFE_YEARS = 10_000  # as far as dates go
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,11 @@ class Crystal:
 
 
 class Oscillator:
-    """``crystal`` in ``environment`` from true time ``born_s`` on, for 17 years.
+    """``crystal`` in ``environment`` from true time ``born_s`` on, for 10,000 years.
 
     The error is a pure function of true time: the same however often and in whatever order it is
     asked, also by another process, as long as ``entropy_key`` (1 to 64 bytes) is the same. A time
-    before ``born_s`` or past the 17 years is a ValueError.
+    before ``born_s`` or past the 10,000 years is a ValueError.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Oscillator:
         self.born_s = born_s
         self._ageing_ppm = crystal.ageing_ppm_first_year / math.log1p(YEAR_S / crystal.ageing_tau_s)
         # Allan variance: s/τ for white, q·τ/3 for random-walk frequency noise
-        self._noise = ClockNoise(
+        self._noise = EndlessNoise(
             white=crystal.white_adev_1s**2,
             random_walk=3.0 * crystal.random_walk_adev_1day**2 / 86_400.0,
             key=entropy_key,
@@ -98,9 +99,9 @@ class Oscillator:
 
     def _elapsed_s(self, true_s: float) -> float:
         elapsed_s = true_s - self.born_s
-        if not 0.0 <= elapsed_s < SPAN_S:  # also refuses NaN
+        if not 0.0 <= elapsed_s < _LIFE_YEARS * YEAR_S:  # also refuses NaN
             raise ValueError(
-                f"this crystal exists from {self.born_s} for {SPAN_S / YEAR_S:.0f} years;"
+                f"this crystal exists from {self.born_s} for {_LIFE_YEARS} years;"
                 f" {true_s} is outside"
             )
         return elapsed_s

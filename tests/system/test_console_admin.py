@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from tokenkit.service import Service
-from tokenkit.verifier import TotpPolicy, Verifier, WebAuthnPolicy
+from tokenkit.verifier import InvalidAuthenticationCode, TotpPolicy, Verifier, WebAuthnPolicy
 from tokenkit.virtual import AdvancedClock, World, csv_file
 from tokenkit.web.app import console_app
 
@@ -160,6 +160,60 @@ def test_on_a_telephone_nothing_is_cut_off(console: Console) -> None:
         width = console.page.evaluate("document.documentElement.scrollWidth")
         assert width <= 360, name
         console.look(f"{name}-telephone")
+
+
+def enabled_app(console: Console, name: str) -> None:
+    """ann's, locked by wrong codes."""
+    import pyotp
+
+    verifier, clock = console.verifier, console.service.clock
+    app = verifier.create_authenticator_app(name)
+    totp, now_s = pyotp.TOTP(app.secret), int(clock.now())
+    verifier.enable("ann", app.serial_number, totp.at(now_s - 30), totp.at(now_s), name=name)
+    for _ in range(verifier.totp.lock_after):
+        clock.advance(600)
+        code = f"{(int(totp.at(int(clock.now()))) + 1) % 1_000_000:06d}"
+        with pytest.raises(InvalidAuthenticationCode):
+            verifier.sign_in("ann", code, serial_number=app.serial_number)
+
+
+def cut_off(console: Console) -> list[str]:
+    """The elements that are wider than there is room."""
+    wide: list[str] = console.page.evaluate(
+        """() => [...document.querySelectorAll("main *")].filter(each =>
+            !each.closest("thead, .visually-hidden, svg")
+            && (each.getBoundingClientRect().right > document.documentElement.clientWidth
+                || each.clientWidth && each.scrollWidth > each.clientWidth + 1)
+        ).map(each => each.outerHTML)"""
+    )
+    return wide
+
+
+@pytest.mark.parametrize("width", [1280, 1100, 820, 360])
+@pytest.mark.parametrize("name", ["anns-telephone", "w" * 128])
+def test_of_devices_nothing_is_cut_off(console: Console, width: int, name: str) -> None:
+    """The Devices page, and what it finds amiss, at once and whole: nothing to scroll sideways."""
+    enabled_app(console, name)
+    enabled_token(console)
+    console.new_page(viewport={"width": width, "height": 900})
+    console.sign_in("root")
+    for path in ("admin/devices", "admin/users/ann"):
+        console.open(path)
+        assert cut_off(console) == []
+        table = console.page.get_by_role("table", name="MFA devices")
+        assert table.get_by_role("row").count() == 3
+        assert table.get_by_role("link", name="Clock error of TKTEST00000001").is_visible()
+        assert table.get_by_role("button", name=re.compile("^Unlock")).is_visible()
+        console.look(f"{path.split('/')[1]}-{width}-{name[:4]}")
+
+
+def test_a_long_serial_number_leaves_room_for_the_log(console: Console) -> None:
+    enabled_app(console, "w" * 128)
+    console.new_page(viewport={"width": 1100, "height": 900})
+    console.sign_in("root")
+    console.open("admin/audit")
+    assert cut_off(console) == []
+    console.look("audit-1100")
 
 
 def test_the_walk_with_no_hardware(console: Console) -> None:

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenkit.cli.db_options import database_option, optional_database_option
+from tokenkit.cli.db_options import database_option, database_url, optional_database_option
 from tokenkit.cli.key_options import json_option
 from tokenkit.cli.output import (
     complain,
@@ -21,6 +22,7 @@ from tokenkit.cli.output import (
     say,
     table,
 )
+from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
     from tokenkit.verifier.store import Store
@@ -44,9 +46,10 @@ def _hash(ctx: click.Context, param: click.Parameter, value: str | None) -> byte
 def command() -> None:
     """Read and check the verifier's log.
 
-    Every request is a line, also a refused one. Codes, passwords and seeds are in none. Each line
-    has a hash over itself and the line before: note the last one elsewhere, and verify --head
-    tells whether somebody changed or cut off what was written until then.
+    Each change that the verifier is asked for and each sign-in is a line, also one that it
+    refuses; what policies of IAM refuse, and what only reads, is none. Codes, passwords and seeds
+    are in none. Each line has a hash over itself and the line before: note the last one elsewhere,
+    and verify --head tells whether somebody changed or cut off what was written until then.
     """
 
 
@@ -78,6 +81,9 @@ def show(url: str, user: str | None, count: int, as_json: bool) -> None:
                 }
             )
         return
+    if not rows:
+        echo("none")
+        return
     shown = table("time (UTC)", "event", "user", "device", "detail")
     for row in rows:
         shown.add_row(
@@ -90,7 +96,7 @@ def show(url: str, user: str | None, count: int, as_json: bool) -> None:
     console().print(shown)
 
 
-@command.command()
+@command.command(short_help="Write the whole log as JSON Lines.")
 @database_option
 @click.option(
     "--out",
@@ -126,7 +132,7 @@ def export(url: str, out: Path | None) -> None:
     say(f"{count} lines, head {head}")
 
 
-@command.command()
+@command.command(short_help="Check the hash of every line.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @optional_database_option
 @click.option(
@@ -156,6 +162,7 @@ def verify(
     try:
         if file is not None:
             with file.open("rb") as opened:
+                _demand_log(opened, str(file))
                 chain = verify_chain(parse_log(opened), noted)
         else:
             assert url is not None
@@ -178,11 +185,20 @@ def verify(
         echo(f"the hash that was noted is line {chain.noted_line}'s")
 
 
+def _demand_log(file: "BufferedReader", name: str) -> None:
+    """TokenkitError for what never was a log: an export that failed, another program's file."""
+    begun = file.peek(1)[:1]
+    if not begun:
+        raise TokenkitError(f"{name}: it is empty: there is nothing to verify")
+    if begun != b"{":
+        raise TokenkitError(f"{name}: it is no log that tokenkit audit export wrote")
+
+
 @contextmanager
 def _opened(url: str) -> "Iterator[Store]":
-    from tokenkit.verifier.store import Store, parse_url
+    from tokenkit.verifier.store import Store
 
-    with closing(Store(parse_url(url), make=False)) as store:
+    with closing(Store(database_url(url), make=False)) as store:
         store.demand_current()
         yield store
 

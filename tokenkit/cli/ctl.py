@@ -8,6 +8,7 @@ import click
 
 from tokenkit.cli.key_options import json_option
 from tokenkit.cli.output import console, echo, print_json, print_json_text, table
+from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
     from tokenkit.serving.control_client import ControlClient
@@ -30,6 +31,20 @@ def command(ctx: click.Context, control_file: Path | None) -> None:
     It runs by: tokenkit serve
     """
     ctx.obj = control_file
+
+
+class _ClockOfService:
+    """As tokens and apps see it."""
+
+    def __init__(self, client: "ControlClient") -> None:
+        self._client = client
+
+    def now(self) -> float:
+        return float(self._client.get("/clock")["now_s"])
+
+    def wait_until(self, true_s: float) -> None:
+        if (left_s := true_s - self.now()) > 0:
+            self._client.post("/clock/advance", {"by": left_s})
 
 
 def _client(ctx: click.Context) -> "ControlClient":
@@ -80,17 +95,22 @@ def tokens(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    if not found:
+        echo("none: tokenkit ctl make-tokens makes some")
+        return
     from tokenkit.scenario.durations import clock_text
 
     shown = table("serial number", "place", "clock error", "battery")
     for each in found:
         low = "low" if each["low_battery"] else "good"
         battery = "empty" if each["battery_empty"] else low
+        if each["dark_until"] is not None:
+            battery = f"none until {each['dark_until']}"
         shown.add_row(each["serial_number"], each["place"], clock_text(each["error_s"]), battery)
     console().print(shown)
 
 
-@command.command("make-tokens")
+@command.command("make-tokens", short_help="Make virtual tokens.")
 @click.argument("count", type=click.IntRange(1, 1000), default=1)
 @click.option("--prefix", help="What their serial numbers begin with. Default: TKTEST.")
 @click.option("--place", help="Where they lie, such as warehouse or '5 °C'. Default: desk.")
@@ -101,18 +121,20 @@ def make_tokens(ctx: click.Context, count: int, prefix: str | None, place: str |
         echo(token["serial_number"])
 
 
-@command.command()
+@command.command(short_help="Press a token's button, print the code.")
 @_serial
 @click.pass_context
 def press(ctx: click.Context, serial: str | None) -> None:
     """Press a token's button; prints the code, or fails where the display stays dark."""
     shown = _post(ctx, "/tokens/press", serial_number=serial)
     if shown["code"] is None:
-        raise click.ClickException(f"the display of {shown['serial_number']} stays dark")
+        raise TokenkitError(
+            f"the display of {shown['serial_number']} stays dark: {shown['why_dark']}"
+        )
     echo(shown["code"])
 
 
-@command.command("two-codes")
+@command.command("two-codes", short_help="Print two consecutive codes of a token.")
 @_serial
 @click.pass_context
 def two_codes(ctx: click.Context, serial: str | None) -> None:
@@ -121,7 +143,26 @@ def two_codes(ctx: click.Context, serial: str | None) -> None:
     echo(f"{shown['code1']} {shown['code2']}")
 
 
-@command.command()
+@command.command(short_help="Print the code of an authenticator app.")
+@click.argument("seed", metavar="SEED|FILE")
+@click.option("--two", is_flag=True, help="Two consecutive codes; the clock moves on.")
+@click.pass_context
+def app(ctx: click.Context, seed: str, two: bool) -> None:
+    """Print the code of a virtual MFA device, an authenticator app.
+
+    SEED is IAM's Base32StringSeed; FILE has it, or the QR code as a picture, as aws iam
+    create-virtual-mfa-device writes them. It is not sent to the service.
+    """
+    from tokenkit.service.phone import Phone, read_seed
+
+    file = Path(seed)
+    phone = Phone(read_seed(file) if file.is_file() else seed, _ClockOfService(_client(ctx)))
+    echo(" ".join(phone.two_codes()) if two else phone.code())
+
+
+@command.command(
+    context_settings={"ignore_unknown_options": True}, short_help="Lay a token elsewhere."
+)  # '-5 °C' is none
 @click.argument("place")
 @_serial
 @click.pass_context
@@ -138,7 +179,11 @@ def move(ctx: click.Context, place: str, serial: str | None) -> None:
 def battery(ctx: click.Context, serial: str | None, outage: str | None) -> None:
     """Change a token's battery."""
     token = _post(ctx, "/tokens/battery", serial_number=serial, outage=outage)
-    echo(f"{token['serial_number']} has a new battery")
+    if token["dark_until"] is None:  # of a clock that runs, and an outage of no time
+        echo(f"{token['serial_number']} has a new battery")
+    else:
+        until = token["dark_until"]
+        echo(f"{token['serial_number']} is without power until {until}; then a new battery")
 
 
 @command.command()
@@ -152,6 +197,9 @@ def devices(ctx: click.Context, user: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    if not found:
+        echo("none")
+        return
     shown = table("user", "kind", "name", "serial number", "wrong codes")
     for each in found:
         wrong = "locked" if each["locked"] else str(each["failures"])
@@ -164,8 +212,11 @@ def devices(ctx: click.Context, user: str | None, as_json: bool) -> None:
 @click.pass_context
 def unlock(ctx: click.Context, serial_number: str) -> None:
     """Forget the wrong codes of a device."""
-    _post(ctx, "/devices/unlock", serial_number=serial_number)
-    echo(f"{serial_number} is unlocked")
+    was = _post(ctx, "/devices/unlock", serial_number=serial_number)
+    if was["was_locked"]:
+        echo(f"{serial_number} is unlocked")
+    else:
+        echo(f"{serial_number} was not locked; wrong codes forgotten: {was['failures']}")
 
 
 @command.command()
@@ -197,7 +248,7 @@ def make_user(ctx: click.Context, name: str, path: str | None, password: str | N
     echo(_post(ctx, "/users", name=name, path=path, password=password)["arn"])
 
 
-@command.command()
+@command.command(short_help="Say what is amiss, and how to mend it.")
 @json_option
 @click.pass_context
 def findings(ctx: click.Context, as_json: bool) -> None:
@@ -206,9 +257,12 @@ def findings(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    shown = table("user", "finding", "advice")
+    if not found:
+        echo("nothing is amiss")
+        return
+    shown = table("user", "device", "finding", "advice")
     for each in found:
-        shown.add_row(each["user"], each["what"], each["advice"])
+        shown.add_row(each["user"], each["serial_number"] or "", each["what"], each["advice"])
     console().print(shown)
 
 

@@ -1,5 +1,6 @@
 """``tokenkit db``: backup, restore, migrate."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokenkit.cli.db_options import database_option
+from tokenkit.cli.db_options import database_option, database_url
 from tokenkit.cli.key_options import json_option
 from tokenkit.cli.output import echo, print_json
+from tokenkit.cli.types import moment
 
 if TYPE_CHECKING:
     from tokenkit.verifier.store import Store
@@ -28,7 +30,7 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(short_help="Write a backup.")
 @database_option
 @_file
 @json_option
@@ -37,6 +39,8 @@ def backup(url: str, file: Path, as_json: bool) -> None:
 
     The service may go on meanwhile. Ceremonies and sessions of the console are left out.
     """
+    if str(file) == "-":
+        raise click.UsageError("a backup is a file of its own: name one, not -")
     from tokenkit.verifier.backup import backup as write_backup
 
     with _opened(url, False) as store, _progress("rows written") as progress:
@@ -47,7 +51,7 @@ def backup(url: str, file: Path, as_json: bool) -> None:
         echo(f"{rows} rows in {click.format_filename(file)}")
 
 
-@command.command()
+@command.command(short_help="Restore a backup.")
 @database_option
 @_file
 @click.option(
@@ -58,13 +62,21 @@ def backup(url: str, file: Path, as_json: bool) -> None:
     metavar="N",
     help="The widest window of the policy that the database is served with.",
 )
+@click.option(
+    "--until",
+    "until_s",
+    callback=moment,
+    metavar="TIME",
+    help="How far the service's clock went on after the backup, if it was moved ahead of this"
+    " computer's. Default: now, or when the backup was made.",
+)
 @json_option
-def restore(url: str, file: Path, window_steps: int, as_json: bool) -> None:
+def restore(url: str, file: Path, window_steps: int, until_s: float | None, as_json: bool) -> None:
     """Put the backup FILE into an empty database, of either kind; all of it or nothing.
 
     Codes that were used since the backup was made are not accepted again: all count as used that
     a device can have shown until now, and those of the window to come, so that nobody signs in
-    with a code for some minutes, longer if the backup is old.
+    with a code for some minutes, longer if the backup is old. A service goes on from then.
 
     What was taken back since is there again: users, access keys and passwords as they were. A
     device whose clock was set, or that was resynchronised, since then by more than the window
@@ -73,7 +85,13 @@ def restore(url: str, file: Path, window_steps: int, as_json: bool) -> None:
     from tokenkit.verifier.backup import restore as read_backup
 
     with _opened(url, True) as store, _progress("rows restored") as progress:
-        done = read_backup(store, file, window_steps=window_steps, progress=progress)
+        done = read_backup(
+            store,
+            file,
+            window_steps=window_steps,
+            until_s=-math.inf if until_s is None else until_s,
+            progress=progress,
+        )
     if as_json:
         print_json({"rows": done.rows, "made_s": done.made_s, "wait_s": done.wait_s})
         return
@@ -83,7 +101,7 @@ def restore(url: str, file: Path, window_steps: int, as_json: bool) -> None:
         echo(f"no code is accepted for {done.wait_s:.0f} s: those may have been used since")
 
 
-@command.command()
+@command.command(short_help="Bring an old database up to date.")
 @database_option
 @json_option
 def migrate(url: str, as_json: bool) -> None:
@@ -106,9 +124,9 @@ def migrate(url: str, as_json: bool) -> None:
 
 @contextmanager
 def _opened(url: str, make: bool) -> "Iterator[Store]":
-    from tokenkit.verifier.store import Store, parse_url
+    from tokenkit.verifier.store import Store
 
-    with closing(Store(parse_url(url), make=make)) as store:
+    with closing(Store(database_url(url), make=make)) as store:
         yield store
 
 

@@ -2,15 +2,22 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tokenkit.errors import TokenkitError
 
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
 KEY_BYTES = 32
 ENVIRONMENT = "TOKENKIT_SEALING_KEY"
 _FORM = f"{KEY_BYTES} bytes, or {2 * KEY_BYTES} hexadecimal digits"
+
+
+class DatabaseUrlError(TokenkitError):
+    """A database of a kind that the verifier does not know."""
 
 
 class SealingKeyFormError(TokenkitError):
@@ -53,6 +60,32 @@ sealing_key_option = click.option(
     metavar="FILE",
     help=f"The key under which seeds are stored: {_FORM}. Else ${ENVIRONMENT}, in hexadecimal.",
 )
+
+
+def demand_sealing_key(url: "URL", sealing_key: bytes | None) -> None:
+    """TokenkitError if the database at ``url`` stays and there is no key for its seeds."""
+    from tokenkit.verifier.store import is_in_memory
+
+    if sealing_key is None and not is_in_memory(url):
+        raise SealingKeyFormError(
+            "a database that stays needs a sealing key, under which seeds are stored: give it by"
+            f" --sealing-key-file FILE or {ENVIRONMENT}; openssl rand -hex {KEY_BYTES} makes one"
+        )
+
+
+def database_url(text: str) -> "URL":
+    """What ``--db`` says. StoreError, DatabaseUrlError."""
+    from tokenkit.verifier.store import parse_url
+
+    url = parse_url(text)
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        shown = url.render_as_string(hide_password=True)
+        raise DatabaseUrlError(
+            f"{shown}: only SQLite and PostgreSQL are known: write sqlite:///FILE or"
+            " postgresql+psycopg://HOST/NAME"
+        )
+    return url
+
 
 _DATABASE: dict[str, Any] = {
     "metavar": "URL",

@@ -4,20 +4,28 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenkit.cli.db_options import sealing_key_option
+from tokenkit.cli.db_options import (
+    ENVIRONMENT,
+    database_url,
+    demand_sealing_key,
+    sealing_key_option,
+)
 from tokenkit.cli.output import complain, echo, print_json_line
-from tokenkit.cli.serve_options import control_option, log_to_terminal
+from tokenkit.cli.serve_options import PSKC_KEY, control_option, log_to_terminal, pskc_key_option
 from tokenkit.cli.types import moment
 from tokenkit.errors import MissingExtraError, TokenkitError
 
 if TYPE_CHECKING:
     from tokenkit.service import Service
     from tokenkit.service.root_account import RootAccount
+    from tokenkit.verifier.seed_file import Seed
 
 _PORT = 8740
 
@@ -66,12 +74,18 @@ _PORT = 8740
     metavar="FILE",
     help="Import hardware tokens from PSKC or CSV; those that are known are passed over.",
 )
+@pskc_key_option
 @click.option(
     "--tokens",
     type=click.IntRange(0, 1000),
     default=0,
     metavar="N",
     help="Make N virtual hardware tokens, which live as long as the service.",
+)
+@click.option(
+    "--verbose",
+    is_flag=True,
+    help="Say why requests are refused while COMMAND runs, too.",
 )
 @control_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON.")
@@ -86,7 +100,9 @@ def command(
     start_s: float | None,
     policy_file: Path | None,
     seed_file: Path | None,
+    pskc_key: bytes | None,
     tokens: int,
+    verbose: bool,
     control_file: Path | None,
     as_json: bool,
     command: tuple[str, ...],
@@ -100,6 +116,9 @@ def command(
     Root's password and access key are made when the database is new, or are those of the
     environment: TOKENKIT_ROOT_PASSWORD, and TOKENKIT_ROOT_ACCESS_KEY as ID:SECRET.
 
+    Each request of IAM and STS that is refused is a line on standard error, with the reason and
+    the mend.
+
     tokenkit ctl moves the clock and handles the virtual tokens.
     """
     if start_s is not None and clock == "real":
@@ -107,6 +126,7 @@ def command(
     try:
         from tokenkit.service.app import service_app
         from tokenkit.service.http_server import listen, port_of
+        from tokenkit.service.moments import moment_s
         from tokenkit.service.opening import opened_service
         from tokenkit.service.policy_file import policies
         from tokenkit.service.root_account import prepare_root
@@ -123,8 +143,17 @@ def command(
 
     log_to_terminal()
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what clients send is their affair
+    if verbose or not command:
+        logging.getLogger("tokenkit.iam").setLevel(logging.INFO)
+    try:
+        start_s = None if start_s is None else moment_s(start_s)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--start") from None
+    demand_sealing_key(database_url(url), sealing_key)
+    policies(policy_file, f"http://localhost:{port or _PORT}")  # mistakes come before the port's
+    seeds = [] if seed_file is None else _read_seeds(seed_file, pskc_key)
     given_key = _access_key(os.environ.get("TOKENKIT_ROOT_ACCESS_KEY"))
-    with listen(port) as listener:
+    with _telling_how_to_give_the_key(), listen(port) as listener:
         origin = f"http://localhost:{port_of(listener)}"
         with opened_service(
             url,
@@ -132,7 +161,7 @@ def command(
             policies(policy_file, origin),
             simulated=clock == "simulated",
             start_s=start_s,
-            seed_file=seed_file,
+            seeds=seeds,
             tokens=tokens,
         ) as service:
             root = prepare_root(
@@ -144,6 +173,9 @@ def command(
             path = (control_file or own_control_file(SERVICE)).absolute()
             file, token = ControlFile(path), OsEntropy().bytes(32).hex()
             facts = _facts(origin, root, service, path)
+            for_command = {**facts["environment"], SERVICE.environment: str(path)}
+            if root.password is not None:  # which nobody else is told
+                for_command["TOKENKIT_ROOT_PASSWORD"] = root.password
 
             def ready() -> None:
                 file.write(f"{origin}/control", token)
@@ -157,14 +189,41 @@ def command(
                     listener,
                     ready=ready,
                     command=command,
-                    environment={**facts["environment"], SERVICE.environment: str(path)},
+                    environment=for_command,
                 )
             except CommandError as error:
                 complain(str(error))
                 status = error.status
             finally:
                 file.remove()
+                if not command and sys.stderr.isatty():
+                    echo(err=True)  # after the ^C that the terminal shows
     ctx.exit(status)
+
+
+def _read_seeds(file: Path, pskc_key: bytes | None) -> "list[Seed]":
+    from tokenkit.verifier import SeedFileError
+    from tokenkit.verifier.seed_file import read_seed_file
+
+    try:
+        return read_seed_file(file, pskc_key)
+    except SeedFileError as error:
+        if pskc_key is None and str(error).endswith("give the pre-shared key"):
+            raise TokenkitError(f"{error}: --pskc-key-file FILE or {PSKC_KEY}") from None
+        raise
+
+
+@contextmanager
+def _telling_how_to_give_the_key() -> Iterator[None]:
+    from tokenkit.verifier import SealingKeyError
+
+    try:
+        yield
+    except SealingKeyError:
+        raise TokenkitError(
+            "the sealing key does not open the seeds: give the one with which the database was"
+            f" made, by --sealing-key-file FILE or {ENVIRONMENT}"
+        ) from None
 
 
 def _access_key(text: str | None) -> tuple[str, str] | None:
@@ -177,12 +236,13 @@ def _access_key(text: str | None) -> tuple[str, str] | None:
 
 
 def _facts(origin: str, root: "RootAccount", service: "Service", control: Path) -> dict[str, Any]:
-    from tokenkit.service.aws_environment import aws_environment
+    from tokenkit.service.aws_environment import OTHER_CREDENTIALS, aws_environment
 
     return {
         "url": origin,
         "console": f"{origin}/console/",
         "root_password": root.password,
+        "unset": list(OTHER_CREDENTIALS),
         "environment": aws_environment(origin, root.access_key),
         "tokens": [token.serial_number for token in service.tokens.all()],
         "control": str(control),
@@ -196,8 +256,11 @@ def _announce(facts: dict[str, Any], as_json: bool) -> None:
         echo(f"# console: {facts['console']}")
         if facts["root_password"] is not None:
             echo(f"# sign in as root with the password {facts['root_password']}")
+        else:
+            echo("# root has a password; TOKENKIT_ROOT_PASSWORD sets another")
         for serial_number in facts["tokens"]:
             echo(f"# virtual token {serial_number}")
+        echo(f"unset {' '.join(facts['unset'])}")
         for name, value in facts["environment"].items():
             echo(f"export {name}={value}")
     if sys.stdout is not None:

@@ -1,9 +1,11 @@
 """IAM and STS as an ASGI application: POST / with a form, or GET / with a query."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -25,6 +27,15 @@ from tokenkit.verifier import InvalidAuthenticationCode, StoreError, Throttled, 
 MAX_BODY = 1 << 20  # a policy of 131,072 characters, each written as %XX, and room
 _PATIENCE = 16 << 20
 _THREADS = 32  # that wait for a database, mostly
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Asked:
+    """What is known of a request, for the line that says why it was refused."""
+
+    operation: str = "a request"
+    caller: str = "somebody unknown"
 
 
 class Iam:
@@ -44,22 +55,29 @@ class Iam:
         request_id = str(UUID(bytes=self._random_bytes(16), version=4))
         name = "iam"
         headers = {"x-amzn-requestid": request_id}
+        asked = _Asked()
         try:
             try:
                 signature = read_signature(request)
                 name = signature.service
-                body = self._answer(request, signature, request_id, source_ip)
+                body = self._answer(request, signature, request_id, source_ip, asked)
                 return 200, headers, body
             except VerifierError as error:
                 raise _as_aws_error(error) from error
         except AwsError as error:
+            _log.info("%s by %s is refused: %s", asked.operation, asked.caller, error)
             api = load_api(name if name in SERVICES else "iam")
             if error.advice:
                 headers["x-tokenkit-advice"] = quote(error.advice, safe=" '.,:;()/-_=+@*")
             return status_of(error.code, api), headers, error_response(api, error, request_id)
 
     def _answer(
-        self, request: HttpRequest, signature: Signature, request_id: str, source_ip: str
+        self,
+        request: HttpRequest,
+        signature: Signature,
+        request_id: str,
+        source_ip: str,
+        asked: _Asked,
     ) -> str:
         if signature.service not in SERVICES:
             raise AwsError(
@@ -68,6 +86,7 @@ class Iam:
             )
         api = load_api(signature.service)
         principal = identify(self._service, request, signature)
+        asked.caller = principal.arn
         form = request.body
         if request.method == "GET":  # where a + is a +, as in what was signed
             form = request.query.replace("+", "%2B").encode("latin-1")
@@ -75,6 +94,7 @@ class Iam:
         name, version = fields.get("Action"), fields.get("Version")
         if name is None:
             raise AwsError("MissingAction", "The request names no Action.")
+        asked.operation = f"{api.name}:{name}"
         operation = api.operations.get(name)
         if operation is None or version != api.version:
             raise AwsError(
@@ -101,9 +121,11 @@ def _as_aws_error(error: VerifierError) -> AwsError:
     if isinstance(error, Throttled):
         # clients try again by themselves after "Throttling", with the same code
         wrong = InvalidAuthenticationCode("")
-        return AwsError("InvalidAuthenticationCode", wrong.message, f"{error.message} {advice}")
+        why = f"Rate exceeded: a wrong code came before. {advice}"
+        return AwsError("InvalidAuthenticationCode", wrong.message, why)
     if isinstance(error, StoreError):
-        return AwsError("ServiceUnavailable", "The database failed.", str(error))
+        _log.error("%s", error)  # not for clients
+        return AwsError("ServiceUnavailable", error.message)
     return AwsError(error.code or "ServiceFailure", error.message, advice)
 
 

@@ -17,7 +17,6 @@ from tokenkit.iam.policy_patterns import Context, matches, variable_keys
 MAX_DOCUMENT = 131_072  # characters: botocore's model
 _VERSIONS = ("2008-10-17", "2012-10-17")
 _WITH_VARIABLES = "2012-10-17"
-_SYNTAX = "Syntax errors in policy."
 _LEGACY = "The policy failed legacy parsing"
 _MEMBERS = {"Version", "Id", "Statement"}
 _STATEMENT = {"Sid", "Effect", "Action", "NotAction", "Condition"}
@@ -147,19 +146,20 @@ def parse_trust_policy(text: str) -> Policy:
 def _read(text: str, more: set[str]) -> tuple[list[dict[str, Any]], bool]:
     """The statements, whose members have the right form, and whether variables are filled in."""
     document = _json(text)
-    if not isinstance(document, dict) or document.keys() - _MEMBERS:
-        raise _malformed(_SYNTAX)
+    if not isinstance(document, dict):
+        raise _syntax("A policy is a JSON object.")
+    if unknown := document.keys() - _MEMBERS:
+        raise _syntax(f"A policy has no member {min(unknown)!r}.")
     version = document.get("Version", _VERSIONS[0])
     statements = document.get("Statement")
     if isinstance(statements, dict):
         statements = [statements]
-    if (
-        version not in _VERSIONS
-        or not isinstance(document.get("Id", ""), str)
-        or not isinstance(statements, list)
-        or not statements
-    ):
-        raise _malformed(_SYNTAX)
+    if version not in _VERSIONS:
+        raise _syntax(f"Version is {' or '.join(_VERSIONS)}.")
+    if not isinstance(document.get("Id", ""), str):
+        raise _syntax("Id is text.")
+    if not isinstance(statements, list) or not statements:
+        raise _syntax("Statement is an object, or a list of some.")
     for statement in statements:
         _check_statement(statement, more)
     names = [statement["Sid"] for statement in statements if statement.get("Sid")]
@@ -169,14 +169,16 @@ def _read(text: str, more: set[str]) -> tuple[list[dict[str, Any]], bool]:
 
 
 def _check_statement(statement: Any, more: set[str]) -> None:
-    if (
-        not isinstance(statement, dict)
-        or statement.keys() - _STATEMENT - more
-        or statement.get("Effect") not in ("Allow", "Deny")
-        or not isinstance(statement.get("Sid", ""), str)
-        or not isinstance(statement.get("Condition", {}), dict)
-    ):
-        raise _malformed(_SYNTAX)
+    if not isinstance(statement, dict):
+        raise _syntax("A statement is a JSON object.")
+    if unknown := statement.keys() - _STATEMENT - more:
+        raise _syntax(f"A statement of this kind has no member {min(unknown)!r}.")
+    if statement.get("Effect") not in ("Allow", "Deny"):
+        raise _syntax("Effect is Allow or Deny.")
+    if not isinstance(statement.get("Sid", ""), str):
+        raise _syntax("Sid is text.")
+    if not isinstance(statement.get("Condition", {}), dict):
+        raise _syntax("Condition is an object.")
     _demand_one(statement, "Action", "Policy statement must contain actions.")
     for action in _texts(statement, "Action") + _texts(statement, "NotAction"):
         _check_action(action)
@@ -195,14 +197,14 @@ def _check_action(action: str) -> None:
     if _VENDOR.fullmatch(vendor) is None:
         raise _malformed(f"Vendor {vendor} is not valid")
     if not name:
-        raise _malformed(_SYNTAX)
+        raise _syntax(f"Action {action} names none.")
 
 
 def _demand_one(statement: dict[str, Any], name: str, missing: str) -> None:
     """Either ``name`` or Not``name``, and not empty."""
     found = [each for each in (name, f"Not{name}") if each in statement]
     if len(found) == 2:
-        raise _malformed(_SYNTAX)
+        raise _syntax(f"A statement has {name} or Not{name}, not both.")
     if not found or statement[found[0]] in ([], {}):
         raise _malformed(missing)
 
@@ -212,7 +214,7 @@ def _texts(owner: dict[str, Any], name: str) -> list[str]:
     value = owner.get(name, [])
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-        raise _malformed(_SYNTAX)
+        raise _syntax(f"{name} is text, or a list of texts.")
     return values
 
 
@@ -249,11 +251,11 @@ def _principals(statement: dict[str, Any], name: str) -> list[str]:
     if value == "*":
         return ["*"]
     if not isinstance(value, dict):
-        raise _malformed(_SYNTAX)
+        raise _syntax(f'{name} is "*", or an object.')
     found = []
     for kind in value:
         if kind not in _PRINCIPAL_KINDS:
-            raise _malformed(_SYNTAX)
+            raise _syntax(f"{name} has no member {kind!r}.")
         for each in _texts(value, kind):
             if kind != "AWS":
                 found.append(f"{kind}:{each}")
@@ -269,9 +271,9 @@ def _conditions(block: dict[str, Any], variables: bool) -> Iterator[Condition]:
         try:
             operator, quantifier, if_exists = parse_operator(name)
         except ValueError:
-            raise _malformed(_SYNTAX) from None
+            raise _syntax(f"There is no condition operator {name}.") from None
         if not isinstance(tests, dict):
-            raise _malformed(_SYNTAX)
+            raise _syntax(f"Condition {name} is an object of keys and values.")
         for key, given in tests.items():
             values = tuple(map(_value, given if isinstance(given, list) else [given]))
             try:
@@ -288,7 +290,7 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str | int | float):
         return str(value)
-    raise _malformed(_SYNTAX)
+    raise _syntax("A condition's value is text, a number, true or false, or a list of some.")
 
 
 def _keys(statement: Statement) -> Iterator[str]:
@@ -303,11 +305,13 @@ def _keys(statement: Statement) -> Iterator[str]:
 
 def _json(text: str) -> Any:
     if len(text) > MAX_DOCUMENT:
-        raise _malformed(_SYNTAX)
+        raise _syntax(f"A policy has at most {MAX_DOCUMENT} characters.")
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise _malformed(_SYNTAX) from None
+    except RecursionError:
+        raise _syntax("It is nested too deep.") from None
+    except ValueError as error:
+        raise _syntax(f"It is no JSON: {error}.") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -321,5 +325,10 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def _malformed(message: str) -> AwsError:
-    return AwsError("MalformedPolicyDocument", message)
+def _malformed(message: str, advice: str = "") -> AwsError:
+    return AwsError("MalformedPolicyDocument", message, advice)
+
+
+def _syntax(advice: str) -> AwsError:
+    """IAM says no more than that; ``advice`` says what was wrong."""
+    return _malformed("Syntax errors in policy.", advice)

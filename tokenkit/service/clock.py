@@ -1,4 +1,4 @@
-"""Moving the clock of a service."""
+"""Moving the clock of a service, which its log remembers: time goes on there after a restart."""
 
 from tokenkit.scenario.names import END_S
 from tokenkit.service.service import Service
@@ -13,14 +13,22 @@ class ServiceClock(AdvancedClock):
 
 
 def advance(service: Service, by_s: float) -> None:
-    """Move the clock forward. ValueError at the end of the year 9998."""
-    if not service.clock.now() + by_s < END_S:
-        raise ValueError("time ends with the year 9998: move the clock by less")
+    """Move the clock forward. ValueError at the end of the year 9998; StoreError."""
+    demand_time(service, by_s)
     service.clock.advance(by_s)
+    service.verifier.note_clock(by_s)
+
+
+def demand_time(service: Service, left_s: float) -> None:
+    """ValueError if the year 9998 ends before ``left_s`` are over."""
+    if not service.clock.now() + left_s < END_S:
+        raise ValueError("time ends with the year 9998: move the clock by less")
 
 
 def set_to(service: Service, true_s: float) -> None:
-    """Move the clock forward to ``true_s``. ValueError if that is past."""
-    if true_s < service.clock.now():
+    """Move the clock forward to ``true_s``. ValueError if that is past; StoreError."""
+    now_s = service.clock.now()
+    if true_s < now_s:
         raise ValueError("time does not go back: name a later one, or start a new service")
     service.clock.set(true_s)
+    service.verifier.note_clock(true_s - now_s)

@@ -6,11 +6,13 @@ file. GET /control/openapi.json describes it. An error is {"error": MESSAGE} wit
 """
 
 import hmac
+import logging
 import threading
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from msgspec.structs import fields
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -36,6 +38,7 @@ from tokenkit.verifier import (
 from tokenkit.virtual import EmptyBatteryError
 
 MAX_BODY = 1 << 20
+_log = logging.getLogger(__name__)
 _BAD = (ValidationError, InvalidInput, PasswordPolicyViolation)
 
 
@@ -59,7 +62,8 @@ def _guarded(app: ASGIApp, token: str) -> ASGIApp:
         if hmac.compare_digest(given, expected):
             await app(scope, receive, send)
             return
-        answer = _refusal(HTTPStatus.UNAUTHORIZED, "the token of the control file is missing")
+        what = "is wrong: another may have its port by now" if given else "is missing"
+        answer = _refusal(HTTPStatus.UNAUTHORIZED, f"the token of the control file {what}")
         answer.headers["WWW-Authenticate"] = "Bearer"
         await answer(scope, receive, send)
 
@@ -78,8 +82,13 @@ def _path(path: str, methods: dict[str, Route], service: Service, hand: threadin
             value = await run_in_threadpool(answer, route, order)
         except EmptyBatteryError as error:
             return _refusal(HTTPStatus.CONFLICT, str(error))
-        except (msgspec.MsgspecError, ValueError) as error:
+        except msgspec.MsgspecError as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, f"{error}{_known(route)}")
+        except ValueError as error:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
+        except StoreError as error:
+            _log.error("%s", error)  # not for clients
+            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, error.message)
         except TokenkitError as error:
             return _refusal(_status(error), str(error))
         if route.gives is JsonLines:
@@ -101,12 +110,17 @@ def _order(route: Route, request: Request, body: bytes) -> Any:
     return msgspec.convert(dict(query), type=route.takes)
 
 
+def _known(route: Route) -> str:
+    names = [] if route.takes is None else [each.name for each in fields(route.takes)]
+    return f"; what may be said: {', '.join(names)}" if names else ""
+
+
 def _status(error: TokenkitError) -> HTTPStatus:
     if isinstance(error, NoSuchEntity):
         return HTTPStatus.NOT_FOUND
     if isinstance(error, _BAD):
         return HTTPStatus.BAD_REQUEST
-    return HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, StoreError) else HTTPStatus.CONFLICT
+    return HTTPStatus.CONFLICT
 
 
 async def _describe(request: Request) -> Response:

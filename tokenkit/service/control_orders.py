@@ -6,12 +6,11 @@ import msgspec
 
 from tokenkit.verifier import DeviceKind
 from tokenkit.verifier.findings import FindingKind
-from tokenkit.verifier.passwords import MAX_LENGTH, MIN_LENGTH
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 Seconds = Annotated[float, msgspec.Meta(description="seconds")]
 Serial = Annotated[str, msgspec.Meta(description="serial number", max_length=256)]
-Password = Annotated[str, msgspec.Meta(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
+Password = Annotated[str, msgspec.Meta(description="8 to 128 characters")]
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -72,6 +71,14 @@ class OfUser(Order):
     user: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class Unlocked(msgspec.Struct):
+    """``failures``: the wrong codes that were forgotten."""
+
+    serial_number: str
+    failures: int
+    was_locked: bool
+
+
 class ClockFacts(msgspec.Struct):
     """``runs``: with the computer's clock, or stands until it is moved."""
 
@@ -81,7 +88,10 @@ class ClockFacts(msgspec.Struct):
 
 
 class TokenFacts(msgspec.Struct):
-    """``error_s``: what the token's clock shows less true time."""
+    """``error_s``: what the token's clock shows less true time.
+
+    ``dark_until``: when a new battery will be in, while there is none.
+    """
 
     serial_number: str
     algorithm: str
@@ -91,10 +101,11 @@ class TokenFacts(msgspec.Struct):
     error_s: float
     low_battery: bool
     battery_empty: bool
+    dark_until: str | None
 
 
 class Shown(msgspec.Struct):
-    """What the display shows after a press; ``code`` is None while it stays dark.
+    """What the display shows after a press; ``code`` is None while it stays dark, for ``why_dark``.
 
     ``bars``: sixths of the time step that are left.
     """
@@ -103,6 +114,7 @@ class Shown(msgspec.Struct):
     code: str | None
     bars: int
     low_battery: bool
+    why_dark: str | None
 
 
 class TwoCodes(msgspec.Struct):

@@ -12,7 +12,9 @@ from tokenkit.service import clock
 from tokenkit.service import control_orders as orders
 from tokenkit.service.moments import duration_s, iso, moment_s
 from tokenkit.service.service import Service
-from tokenkit.verifier import NoSuchEntity, User
+from tokenkit.verifier import NoSuchEntity, User, ValidationError
+from tokenkit.verifier.desk import no_such_device
+from tokenkit.verifier.throttle import is_locked
 from tokenkit.virtual import HardwareToken, SimulatedClock
 
 
@@ -71,12 +73,17 @@ def _press(service: Service, order: orders.WhichToken) -> orders.Shown:
     token = _find(service, order)
     display = token.press()
     code = display.digits if display.lit else None
-    return orders.Shown(token.serial_number, code, display.bars, display.low_battery)
+    return orders.Shown(
+        token.serial_number, code, display.bars, display.low_battery, token.why_dark
+    )
 
 
 def _two_codes(service: Service, order: orders.WhichToken) -> orders.TwoCodes:
-    token = _find(service, order)
-    return orders.TwoCodes(token.serial_number, *token.two_codes())
+    token, before_s = _find(service, order), service.clock.now()
+    clock.demand_time(service, 2.0 * token.spec.period_s)
+    codes = token.two_codes()
+    service.verifier.note_clock(service.clock.now() - before_s)
+    return orders.TwoCodes(token.serial_number, *codes)
 
 
 def _move(service: Service, order: orders.MoveToken) -> orders.TokenFacts:
@@ -91,7 +98,8 @@ def _battery(service: Service, order: orders.ChangeBattery) -> orders.TokenFacts
         token.replace_battery(outage_s)
     except ValueError:
         raise NotNowError(
-            f"token {token.serial_number} is without a battery already: move the clock forward"
+            f"token {token.serial_number} is without a battery already: {token.why_dark};"
+            " move the clock forward"
         ) from None
     return _token(service, token)
 
@@ -101,8 +109,12 @@ def _find(service: Service, order: orders.WhichToken) -> HardwareToken:
         return service.tokens.find(order.serial_number)
     tokens = service.tokens.all()
     if len(tokens) != 1:
-        has = f"there are {len(tokens)}" if tokens else "there is none"
-        raise NoSuchEntity(f"Say which virtual token by its serial number: {has}.")
+        raise NoSuchEntity(
+            f"Say which virtual token by its serial number (tokenkit ctl: --serial): there are"
+            f" {len(tokens)}."
+            if tokens
+            else "There is no virtual token: tokenkit ctl make-tokens makes some."
+        )
     return tokens[0]
 
 
@@ -116,6 +128,7 @@ def _token(service: Service, token: HardwareToken) -> orders.TokenFacts:
         error_s=token.token_clock.error_s(service.clock.now()),
         low_battery=token.low_battery,
         battery_empty=token.battery_empty,
+        dark_until=None if token.dark_until_s is None else iso(token.dark_until_s),
     )
 
 
@@ -137,9 +150,13 @@ def _devices(service: Service, order: orders.OfUser) -> list[orders.DeviceFacts]
     ]
 
 
-def _unlock(service: Service, order: orders.Unlock) -> orders.Unlock:
-    service.verifier.unlock(order.serial_number)
-    return order
+def _unlock(service: Service, order: orders.Unlock) -> orders.Unlocked:
+    verifier = service.verifier
+    try:
+        failures = verifier.unlock(order.serial_number)
+    except ValidationError:  # none can have it
+        raise no_such_device(order.serial_number) from None
+    return orders.Unlocked(order.serial_number, failures, is_locked(verifier.totp, failures))
 
 
 def _users(service: Service, order: None) -> list[orders.UserFacts]:
@@ -147,11 +164,9 @@ def _users(service: Service, order: None) -> list[orders.UserFacts]:
 
 
 def _make_user(service: Service, order: orders.MakeUser) -> orders.UserFacts:
-    made = service.verifier.create_user(order.name, path=order.path)
-    if order.password is not None:
-        service.verifier.set_password(order.name, order.password)
-        made = service.verifier.user(order.name)
-    return _user(made)
+    verifier, password = service.verifier, order.password
+    hashed = None if password is None else verifier.hash_password(password)
+    return _user(verifier.create_user(order.name, path=order.path, password_hash=hashed))
 
 
 def _user(user: User) -> orders.UserFacts:
@@ -241,7 +256,7 @@ ROUTES = (
         "/devices/unlock",
         "Forget a device's wrong codes",
         _unlock,
-        orders.Unlock,
+        orders.Unlocked,
         orders.Unlock,
         refuses=(_MISSING,),
     ),

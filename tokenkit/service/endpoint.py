@@ -10,6 +10,7 @@ from tokenkit.errors import MissingExtraError
 from tokenkit.service.app import service_app
 from tokenkit.service.aws_environment import OTHER_CREDENTIALS, REGION, aws_environment
 from tokenkit.service.http_server import listen, port_of, serving_in_thread
+from tokenkit.service.phone import Phone
 from tokenkit.service.root_account import prepare_root
 from tokenkit.service.service import Service
 from tokenkit.verifier import AccessKey, Verifier
@@ -37,6 +38,10 @@ class IamEndpoint:
         """What AWS's programs need to be told."""
         key = AccessKey(self.access_key, "root", True, 0.0, self.secret_key)
         return aws_environment(self.url, key)
+
+    def phone(self, seed: str) -> Phone:
+        """An authenticator app for a Base32StringSeed: ``.code()``, ``.two_codes()``."""
+        return Phone(seed, self.service.clock)
 
     def client(self, service: str, **options: Any) -> Any:
         """boto3's client of "iam" or "sts", signing with root's key.

@@ -20,6 +20,7 @@ from tokenkit.scenario.explain import hint, located, wrong_value
 from tokenkit.scenario.lines import Lines
 from tokenkit.scenario.syntax import explain_syntax
 from tokenkit.verifier import AccountPolicy, TotpPolicy, ValidationError, WebAuthnPolicy
+from tokenkit.verifier.attested import AttestationRules
 
 _LARGEST = 1_000_000  # bytes
 _POLICIES: dict[str, type[Any]] = {
@@ -30,7 +31,10 @@ _POLICIES: dict[str, type[Any]] = {
 
 
 class PolicyFileError(TokenkitError):
-    """A policy file that cannot be used; the message starts with file and line."""
+    """A policy file that cannot be used; the message starts with file and line.
+
+    All mistakes that show at once are in it, a line each.
+    """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,32 +52,46 @@ def policies(path: Path | None, origin: str) -> Policies:
     PolicyFileError.
     """
     said = _Said({}, "", Lines("")) if path is None else _read(path)
-    try:
-        return Policies(
-            totp=TotpPolicy(**{"drift": "rate"} | said.members("totp")),
-            webauthn=WebAuthnPolicy(
-                **{"rp_id": "localhost", "origin": origin} | said.members("webauthn")
-            ),
-            account=AccountPolicy(**said.members("account")),
-        )
-    except ValidationError as error:
-        raise said.refused(error) from None
+    defaults = {
+        "totp": {"drift": "rate"},
+        "webauthn": {"rp_id": "localhost", "origin": origin},
+        "account": {},
+    }
+    made = {}
+    for table, kind in _POLICIES.items():
+        before = len(said.mistakes)
+        members = said.members(table)
+        if len(said.mistakes) > before:
+            continue  # what is missing now would be found missing
+        try:
+            made[table] = kind(**defaults[table] | members)
+            if table == "webauthn":  # certificates and metadata are read when they are used
+                AttestationRules(made[table], lambda: 0.0)
+        except ValidationError as error:
+            said.refused(error)
+    if said.mistakes:
+        raise PolicyFileError("\n".join(message for _, message in sorted(said.mistakes)))
+    return Policies(**made)
 
 
 @dataclasses.dataclass
 class _Said:
-    """What a file says, and where."""
+    """What a file says, and where; ``mistakes`` with their lines."""
 
     data: dict[str, Any]
     file: str
     lines: Lines
+    mistakes: list[tuple[int, str]] = dataclasses.field(default_factory=list)
 
-    def wrong(self, path: tuple[str | int, ...], message: str) -> PolicyFileError:
-        return PolicyFileError(f"{self.file}:{self.lines[path]}: {message}")
+    def wrong(self, path: tuple[str | int, ...], message: str) -> None:
+        line = self.lines[path]
+        self.mistakes.append((line, f"{self.file}:{line}: {message}"))
 
     def members(self, table: str) -> dict[str, Any]:
         """Arguments of the policy that ``table`` is of."""
         said = self.data.get(table, {})
+        if not isinstance(said, dict):
+            return {}  # which is told already
         hints = get_type_hints(_POLICIES[table])
         made = {}
         for name, kind in hints.items():
@@ -85,9 +103,10 @@ class _Said:
     def _member(self, value: Any, kind: Any, path: tuple[str | int, ...], is_duration: bool) -> Any:
         try:
             if kind is bytes:
-                return self._contents(msgspec.convert(value, str))
+                return self._contents(msgspec.convert(value, str), path)
             if kind == tuple[bytes, ...]:
-                return tuple(map(self._contents, msgspec.convert(value, list[str])))
+                names = msgspec.convert(value, list[str])
+                return tuple(self._contents(each, (*path, n)) for n, each in enumerate(names))
             wanted = Duration if is_duration else kind
             return msgspec.convert(value, wanted, dec_hook=lambda kind, value: kind.of(value))
         except msgspec.ValidationError as error:
@@ -96,27 +115,37 @@ class _Said:
             for index in inner:
                 found = found[index]
             explained = wrong_value(message, path + inner, found, _words(kind))
-            raise self.wrong(path + inner, explained) from None
-        except OSError as error:
-            raise self.wrong(path, f"{error.filename}: {error.strerror}") from None
+            self.wrong(path + inner, explained)
         except ValueError as error:
-            raise self.wrong(path, str(error)) from None
+            self.wrong(path, str(error))
+        return None
 
-    def _contents(self, name: str) -> bytes:
+    def _contents(self, name: str, path: tuple[str | int, ...]) -> bytes:
         """A file's; that of a certificate as DER, whichever it is in."""
-        contents = (Path(self.file).parent / name).read_bytes()
-        if contents.lstrip().startswith(b"-----BEGIN"):
-            return x509.load_pem_x509_certificate(contents).public_bytes(Encoding.DER)
-        return contents
+        try:
+            contents = (Path(self.file).parent / name).read_bytes()
+        except OSError as error:
+            self.wrong(path, f"{error.filename}: {error.strerror}")
+            return b""
+        if path[1] == "metadata":
+            return contents
+        is_pem = contents.lstrip().startswith(b"-----BEGIN")
+        load = x509.load_pem_x509_certificate if is_pem else x509.load_der_x509_certificate
+        try:
+            return load(contents).public_bytes(Encoding.DER)
+        except ValueError:
+            self.wrong(path, f"{name}: no certificate in PEM or DER")
+            return b""
 
-    def refused(self, error: ValidationError) -> TokenkitError:
+    def refused(self, error: ValidationError) -> None:
         """The policy's own words begin with the member's name."""
         member, _, rule = str(error).partition(" ")
-        for table in self.data:
-            for name, kind in get_type_hints(_POLICIES[table]).items():
-                if name == member and (key := _key(name, kind)) in self.data[table]:
-                    return self.wrong((table, key), f"{key!r} {rule}")
-        return PolicyFileError(f"{self.file}: {error}" if self.file else str(error))
+        for table, policy in _POLICIES.items():
+            for name, kind in get_type_hints(policy).items():
+                if name == member and (key := _key(name, kind)) in self.data.get(table, {}):
+                    self.wrong((table, key), f"{key!r} {rule}")
+                    return
+        self.mistakes.append((0, f"{self.file}: {error}" if self.file else str(error)))
 
 
 def _read(path: Path) -> _Said:
@@ -140,15 +169,15 @@ def _read(path: Path) -> _Said:
     said = _Said(data, file, lines)
     for table, members in data.items():
         if table not in _POLICIES:
-            raise said.wrong((table,), f"unknown table {table!r}; {hint(table, [*_POLICIES])}")
+            said.wrong((table,), f"unknown table {table!r}; {hint(table, [*_POLICIES])}")
+            continue
         if not isinstance(members, dict):
-            raise said.wrong(
-                (table,), f"{table!r} must be a table: write [{table}] on its own line"
-            )
+            said.wrong((table,), f"{table!r} must be a table: write [{table}] on its own line")
+            continue
         known = [_key(*each) for each in get_type_hints(_POLICIES[table]).items()]
         for key in members:
             if key not in known:
-                raise said.wrong((table, key), f"unknown key {key!r}; {hint(key, known)}")
+                said.wrong((table, key), f"unknown key {key!r}; {hint(key, known)}")
     return said
 
 

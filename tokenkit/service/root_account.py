@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tokenkit.errors import TokenkitError
-from tokenkit.verifier import ROOT, AccessKey, Verifier
+from tokenkit.verifier import ROOT, AccessKey, PasswordPolicyViolation, ValidationError, Verifier
 from tokenkit.verifier.access_keys import MAX_ACCESS_KEYS
 from tokenkit.verifier.sessions import TEMPORARY
 
 
 class RootAccountError(TokenkitError):
-    """An access key of root's that cannot be used."""
+    """A password or an access key of root's that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,16 @@ def prepare_root(
     if password is None and not verifier.user(ROOT).has_password:
         password = base64.b32encode(random_bytes(10)).decode().lower()
     if password is not None:
-        verifier.set_password(ROOT, password)
+        try:
+            verifier.set_password(ROOT, password)
+        except PasswordPolicyViolation as error:
+            raise RootAccountError(f"TOKENKIT_ROOT_PASSWORD: {error}") from None
     if key is None:
         key_id, secret = access_key or (None, None)
-        key = verifier.create_access_key(ROOT, key_id=key_id, secret=secret)
+        try:
+            key = verifier.create_access_key(ROOT, key_id=key_id, secret=secret)
+        except ValidationError as error:
+            raise RootAccountError(f"TOKENKIT_ROOT_ACCESS_KEY: {error}") from None
     return RootAccount(key, password)
 
 
@@ -50,22 +56,23 @@ def _check_access_key(verifier: Verifier, given: tuple[str, str] | None) -> Acce
     present = verifier.access_keys(ROOT)
     if given is None:
         active = [key for key in present if key.active]
-        if active:
-            return verifier.find_access_key(active[0].id)
+        signer = verifier.find_signer(active[0].id) if active else None
+        if signer is not None:
+            return signer[0]
     else:
         key_id, secret = given
         if key_id.startswith(TEMPORARY):
             raise RootAccountError(
                 f"access key {key_id}: ids of temporary credentials begin with {TEMPORARY}"
             )
-        found = verifier.find_access_key(key_id)
-        if found is not None:
-            if found.user != ROOT or found.secret != secret:
+        signer = verifier.find_signer(key_id)
+        if signer is not None:
+            if (signer[0].user, signer[0].secret) != (ROOT, secret):
                 raise RootAccountError(
                     f"access key {key_id} is in the database with another user or secret:"
                     " give another"
                 )
-            return found
+            return signer[0]
     if len(present) >= MAX_ACCESS_KEYS:
         listed = " and ".join(key.id for key in present)
         raise RootAccountError(

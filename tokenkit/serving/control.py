@@ -201,7 +201,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> tuple[HTTPStatus, Any]:
         given = self.headers.get("Authorization", "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
-            return HTTPStatus.UNAUTHORIZED, {"error": "the token of the control file is missing"}
+            what = "wrong: another may have its port by now" if given else "missing"
+            return HTTPStatus.UNAUTHORIZED, {"error": f"the token of the control file is {what}"}
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal() or len(length) > 9 or int(length) > _MAX_BODY:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": f"at most {_MAX_BODY} bytes"}

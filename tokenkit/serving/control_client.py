@@ -39,7 +39,8 @@ SERVICE = Controlled(
     ".service",
     "TOKENKIT_SERVICE",
     "several services are running",
-    "no service is running; start one with: tokenkit serve",
+    "no service is running; start one with: tokenkit serve; one that was started with --control"
+    " FILE is found by the same option",
 )
 
 
@@ -169,4 +170,4 @@ def _message(error: urllib.error.HTTPError) -> str:
     try:
         return str(json.load(error)["error"])
     except (ValueError, KeyError, TypeError):
-        return f"HTTP {error.code}"
+        return f"HTTP {error.code}: is this a control file of tokenkit?"

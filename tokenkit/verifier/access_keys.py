@@ -80,12 +80,10 @@ class AccessKeys(Desk):
         return key, identity_records.as_user(row), policies
 
     def find_access_key(self, key_id: str) -> AccessKey | None:
-        """With its secret, for whoever checks a signature; None if there is none."""
+        """Without its secret, which :meth:`find_signer` has; None if there is none."""
         with self._store.reading() as connection:
             row = identity_records.find_access_key(connection, key_id)
-        if row is None:
-            return None
-        return _access_key(row, self._sealer.open(row.secret, key_id).decode())
+        return None if row is None else _access_key(row)
 
     def set_access_key_active(self, user: str, key_id: str, active: bool) -> None:
         """NoSuchEntity."""
@@ -115,14 +113,13 @@ def _demand(request: Request, user: str, key_id: str) -> None:
         raise NoSuchEntity(f"The Access Key with id {key_id} cannot be found.")
 
 
-def _access_key(row: Row[Any], secret: str = "") -> AccessKey:
+def _access_key(row: Row[Any]) -> AccessKey:
     return AccessKey(
         row.id,
         row.user,
         row.active,
         row.created_s,
-        secret,
-        row.used_s,
-        row.used_service,
-        row.used_region,
+        used_s=row.used_s,
+        used_service=row.used_service,
+        used_region=row.used_region,
     )

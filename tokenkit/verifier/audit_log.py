@@ -22,6 +22,16 @@ class AuditLog(Desk):
         """
         return (line.to_json() + "\n" for line in read_log(self._store))
 
+    def note_clock(self, by_s: float) -> None:
+        """Write that the clock was moved by ``by_s``: a service goes on where its log ends."""
+        with self._request("clock") as request:
+            request.detail["by_s"] = round(by_s, 3)
+
+    def latest_s(self) -> float | None:
+        """The latest time in the log, before which time must not go on; None if it is empty."""
+        with self._store.reading() as connection:
+            return records.latest_audit_s(connection)
+
     def verify_audit(self, noted: bytes | None = None) -> Chain:
         """Check every line; ``noted`` is the hash that was the last once. BrokenChain."""
         return verify_log(self._store, noted)

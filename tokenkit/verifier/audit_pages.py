@@ -6,8 +6,10 @@ from tokenkit.verifier import records
 from tokenkit.verifier.desk import Desk
 from tokenkit.verifier.errors import ValidationError
 from tokenkit.verifier.model import AuditEvent
+from tokenkit.verifier.names import check_event, check_serial_number, check_user_name
 
 MOST_LINES = 1000
+_LAST_ID = 2**63 - 1  # that a database can tell
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,14 @@ class AuditPages(Desk):
         ``event`` is an event without ``-refused``; with ``refused`` only refusals are told, or
         none. Nobody is looked up: of an unknown name there are no lines. ValidationError.
         """
+        if user is not None:
+            check_user_name(user)
+        if serial_number is not None:
+            check_serial_number(serial_number)
+        if event is not None:
+            check_event(event)
+        if before is not None and not (isinstance(before, int) and 1 <= before <= _LAST_ID):
+            raise ValidationError(f"before is where another page ended, not {before!r}")
         if not 1 <= limit <= MOST_LINES:
             raise ValidationError(f"limit is from 1 to {MOST_LINES}, not {limit}")
         with self._store.reading() as connection:

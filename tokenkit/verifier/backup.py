@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError, IntegrityError
 
 from tokenkit.verifier import records
-from tokenkit.verifier.drift import expected, limits_of
+from tokenkit.verifier.drift import expected, likely, limits_of
 from tokenkit.verifier.errors import StoreError
 from tokenkit.verifier.policy import TotpPolicy
 from tokenkit.verifier.private_file import new_private_file
@@ -98,7 +98,8 @@ def backup(
 ) -> int:
     """Write what is in ``store`` at one moment to a new file, mode 0600; the number of rows.
 
-    Requests go on meanwhile. StoreError; then there is no file.
+    Requests go on meanwhile. It is made at ``now``, or at the latest time in the log if that is
+    later: the clock of a service may be ahead. StoreError; then there is no file.
     """
     store.demand_current()
     with (
@@ -106,7 +107,7 @@ def backup(
         new_private_file(path) as file,
         gzip.GzipFile("", "wb", _FAST, file, mtime=0) as packed,
     ):
-        return _write(connection, packed, now(), progress)
+        return _write(connection, packed, _latest_s(connection, now()), progress)
 
 
 def restore(
@@ -114,6 +115,7 @@ def restore(
     path: Path,
     *,
     window_steps: int = _POLICY.max_window_steps,
+    until_s: float = -math.inf,
     now: Callable[[], float] = time.time,
     progress: Progress = lambda done, total: None,
 ) -> Restored:
@@ -122,7 +124,10 @@ def restore(
     Codes that were used since the backup was made must not be accepted again. Nobody knows which
     they are, so all count as used that a device can have shown until now: those of
     ``window_steps`` to come as well, which is the widest window of the policy, and more the older
-    the backup is, for clocks that drifted since, by up to 100 ppm. StoreError.
+    the backup is, for clocks that drifted since, by up to 100 ppm.
+
+    The present is ``now``, or when the backup was made if that is later. The clock of a service
+    that was moved ahead may have gone on from there: ``until_s`` is how far. StoreError.
     """
     with store.changing_tables() as connection:
         if not store.make_tables(connection):
@@ -130,13 +135,13 @@ def restore(
         try:
             with path.open("rb") as file, gzip.GzipFile("", "rb", fileobj=file) as packed:
                 header = _read(connection, packed, progress)
+            now_s = _latest_s(connection, max(now(), header.made_s, until_s))
+            wait_s = _use_up_codes(connection, now_s, header.made_s, window_steps)
         except _BROKEN as error:
             why = getattr(error, "orig", None) or str(error) or type(error).__name__
             raise StoreError(f"{path} is no whole backup: {why}") from error
         except OSError as error:
             raise StoreError(f"{path}: {error.strerror or error}") from error
-        now_s = now()
-        wait_s = _use_up_codes(connection, now_s, header.made_s, window_steps)
         if connection.dialect.name == "postgresql":
             _continue_counting(connection)
         detail = {"made_s": header.made_s, "rows": header.rows}
@@ -159,6 +164,11 @@ _BROKEN = (
     msgspec.MsgspecError,
     zlib.error,
 )
+
+
+def _latest_s(connection: Connection, now_s: float) -> float:
+    """The present by a clock that was never behind the log."""
+    return max(now_s, records.latest_audit_s(connection) or now_s)
 
 
 def _write(connection: Connection, file: BinaryIO | Any, now_s: float, progress: Progress) -> int:
@@ -271,16 +281,17 @@ def _use_up_codes(connection: Connection, now_s: float, made_s: float, window_st
     for row in connection.execute(select(devices).where(devices.c.seed.is_not(None))):
         ahead = window_steps + math.ceil(drift_s / row.period_s)
         now_step = step(now_s, row.period_s)
-        shown = now_step + row.offset_steps
-        clock = records.learned_clock(row)
+        shown, slow_s = now_step + row.offset_steps, float(row.offset_steps * row.period_s)
+        clock, limits = records.learned_clock(row), limits_of(_POLICY, row.period_s)
         if clock is not None:  # what a policy of drift = "rate" takes it to show
-            shown = max(shown, expected(clock, limits_of(_POLICY, row.period_s), now_s))
+            shown = max(shown, expected(clock, limits, now_s))
+            slow_s = min(slow_s, likely(clock, limits, now_s)[0])
         counter = shown + ahead
         if row.last_counter is not None and row.last_counter > counter:
             continue  # a clock that was ahead
         changes.append({"key": row.serial_number, "counter": counter})
-        left = counter + 1 - row.offset_steps
-        wait_s = max(wait_s, left * row.period_s - now_s)
+        # a token that is as slow as it may be is the last to show the next one
+        wait_s = max(wait_s, (counter + 1) * row.period_s - slow_s - now_s)
     if changes:
         change = update(devices).where(devices.c.serial_number == bindparam("key"))
         connection.execute(change.values(last_counter=bindparam("counter")), changes)

@@ -77,7 +77,9 @@ def verify_chain(lines: Iterable[LogLine], noted: bytes | None = None) -> Chain:
             noted_line = count
     if noted is not None and noted_line is None:
         raise BrokenChain(
-            count + 1, "no line has the hash that was noted: the end was cut off, or all made anew"
+            count + 1,
+            "no line has the hash that was noted: the end was cut off, or all made anew",
+            f"after its last line, {count}" if count else "and empty",
         )
     return Chain(count, head, noted_line)
 

@@ -1,5 +1,6 @@
 """Devices that show codes: hardware tokens and authenticator apps."""
 
+import base64
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -16,6 +17,11 @@ from tokenkit.verifier.app import (
     SEED_BYTES,
     AuthenticatorApp,
     authenticator_app,
+)
+from tokenkit.verifier.console_sessions import (
+    demand_session,
+    end_sessions_of,
+    lock_sessions_of,
 )
 from tokenkit.verifier.desk import Desk, Request, no_such_device
 from tokenkit.verifier.drift import LearnedClock, Limits, expected, learn, limits_of, prove, window
@@ -79,7 +85,7 @@ class CodeDevices(Desk):
 
     def known_serial_numbers(self, serial_numbers: Iterable[str]) -> list[str]:
         """Those of ``serial_numbers`` that a device has already, in alphabetical order."""
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return records.known_serial_numbers(connection, serial_numbers)
 
     def create_authenticator_app(
@@ -103,13 +109,54 @@ class CodeDevices(Desk):
             identity_records.put_tags(request.connection, serial_number, tags or {})
         return authenticator_app(name, secret, path)
 
+    def offer_authenticator_app(self, name: str) -> AuthenticatorApp:
+        """The same, but nothing is stored before :meth:`enable_app`, and no name is taken.
+
+        EntityAlreadyExists, ValidationError.
+        """
+        check_app_name(name)
+        serial_number = app_serial_number(name)
+        with self._store.reading() as connection:
+            if records.known_serial_numbers(connection, [serial_number]):
+                raise EntityAlreadyExists("MFA device already exists.")
+        return authenticator_app(name, self._random_bytes(SEED_BYTES))
+
+    def enable_app(
+        self,
+        user: str,
+        app: AuthenticatorApp,
+        code1: str,
+        code2: str,
+        *,
+        name: str,
+        session: str | None = None,
+    ) -> Device:
+        """Store an app that was offered, and enable it: both, or neither.
+
+        What :meth:`enable` refuses; EntityAlreadyExists if its name was taken meanwhile. Wrong
+        codes are not counted: who gives them has been shown the seed.
+        """
+        check_device_name(name)
+        seed = Seed(app.serial_number, base64.b32decode(app.secret), ALGORITHM, DIGITS, PERIOD_S)
+        with self._request("enable", user, app.serial_number) as request:
+            request.demand_user(user)
+            lock_sessions_of(request.connection, user)
+            records.lock_names(request.connection)  # and wait for no row after that
+            if records.known_serial_numbers(request.connection, [app.serial_number]):
+                raise EntityAlreadyExists("MFA device already exists.")
+            with request.connection.begin_nested():  # a refusal leaves nothing of it
+                self._insert(request, DeviceKind.AUTHENTICATOR_APP, [seed])
+                row = records.find_device(request.connection, app.serial_number)
+                assert row is not None
+                return self._enable(request, row, user, code1, code2, name, session)
+
     def delete_authenticator_app(self, serial_number: str) -> None:
         """Forget an app that nobody holds: IAM's DeleteVirtualMFADevice.
 
         NoSuchEntity; DeleteConflict while it is enabled.
         """
         with self._request("delete-authenticator-app", None, serial_number) as request:
-            row = records.find_device(request.connection, serial_number)
+            row = records.lock_device(request.connection, serial_number)
             if row is None or row.kind != DeviceKind.AUTHENTICATOR_APP:
                 raise no_such_device(serial_number)
             if row.user is not None:
@@ -118,29 +165,56 @@ class CodeDevices(Desk):
             identity_records.delete_tags(request.connection, serial_number)
 
     def enable(
-        self, user: str, serial_number: str, code1: str, code2: str, *, name: str = ""
+        self,
+        user: str,
+        serial_number: str,
+        code1: str,
+        code2: str,
+        *,
+        name: str = "",
+        session: str | None = None,
     ) -> Device:
         """Give a token or app to a user, proved by two consecutive codes.
 
         The device's clock may be off by ``TotpPolicy.enrol_range_s``; its offset is learned from
-        the codes. Refused in this order: NoSuchEntity, EntityAlreadyExists (it is somebody's),
-        LimitExceeded, Locked or Throttled, InvalidAuthenticationCode.
+        the codes. A first device ends the user's sessions at the console, which a password began,
+        but for the one that asks: ``session`` is its token. Refused in this order: NoSuchEntity,
+        EntityAlreadyExists (it is somebody's), LimitExceeded, AccessDenied (that session was
+        ended), Locked or Throttled, InvalidAuthenticationCode.
         """
         if name != "":
             check_device_name(name)
         with self._request("enable", user, serial_number) as request:
             request.demand_user(user)
-            row = records.find_device(request.connection, serial_number)
+            row = records.lock_device(request.connection, serial_number)
             if row is None:
+                request.serial_number = None  # people type other things there, too
                 raise no_such_device(serial_number)
             if row.user is not None:
                 raise EntityAlreadyExists("MFA Device is already in use.")
-            request.demand_room(user)
-            self._prove(request, row, code1, code2, self.totp.enrol_range_s)
-            records.update_device(
-                request.connection, serial_number, user=user, name=name, enabled_s=request.now_s
-            )
-            return self._device_now(request, serial_number)
+            return self._enable(request, row, user, code1, code2, name, session)
+
+    def _enable(
+        self,
+        request: Request,
+        row: Row[Any],
+        user: str,
+        code1: str,
+        code2: str,
+        name: str,
+        session: str | None,
+    ) -> Device:
+        connection = request.connection
+        held = request.demand_room(user)
+        if session is not None:
+            demand_session(connection, user, session)
+        self._prove(request, row, code1, code2, self.totp.enrol_range_s)
+        records.update_device(
+            connection, row.serial_number, user=user, name=name, enabled_s=request.now_s
+        )
+        if not held:
+            end_sessions_of(connection, user, but=session)
+        return self._device_now(request, row.serial_number)
 
     def resync(self, user: str, serial_number: str, code1: str, code2: str) -> Device:
         """Learn a device's offset anew from two consecutive codes: RFC 4226 section 7.4.
@@ -165,7 +239,7 @@ class CodeDevices(Desk):
                 rows = [_demand_code_device(request, user, serial_number)]
             else:
                 request.demand_user(user)
-                held = records.enabled_devices(request.connection, user)
+                held = records.lock_enabled_devices(request.connection, user)
                 rows = [row for row in held if row.seed is not None]
                 if not rows:
                     raise NoSuchEntity(f"{user} has no token or app.", "Enable one first.")
@@ -183,7 +257,7 @@ class CodeDevices(Desk):
         Empty if no code told anything yet. NoSuchEntity, ValidationError.
         """
         check_serial_number(serial_number)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             row = records.find_device(connection, serial_number)
             if row is None or row.seed is None:
                 raise no_such_device(serial_number)
@@ -192,13 +266,18 @@ class CodeDevices(Desk):
                 return []
             return [self._window_s(row, learned, at_s) for at_s in times_s]
 
-    def unlock(self, serial_number: str) -> None:
-        """Forget a device's wrong codes, after somebody has asked whose they were. NoSuchEntity."""
+    def unlock(self, serial_number: str) -> int:
+        """Forget a device's wrong codes, after somebody has asked whose they were; how many.
+
+        NoSuchEntity.
+        """
         with self._request("unlock", None, serial_number) as request:
-            row = records.find_device(request.connection, serial_number)
+            row = records.lock_device(request.connection, serial_number)
             if row is None or row.seed is None:
                 raise no_such_device(serial_number)
             records.update_device(request.connection, serial_number, failures=0)
+            failures: int = row.failures
+        return failures
 
     def _insert(self, request: Request, kind: DeviceKind, seeds: list[Seed]) -> None:
         rows = [

@@ -32,7 +32,7 @@ class Request:
 
     def demand_user(self, user: str) -> Row[Any]:
         """The user's row, locked; NoSuchEntity."""
-        row = records.find_user(self.connection, user)
+        row = records.lock_user(self.connection, user)
         if row is None:
             raise no_such_user(user)
         return row
@@ -40,18 +40,20 @@ class Request:
     def demand_device(self, user: str, serial_number: str) -> Row[Any]:
         """A device of ``user``, locked; NoSuchEntity if it is not this user's."""
         self.demand_user(user)
-        row = records.find_device(self.connection, serial_number)
+        row = records.lock_device(self.connection, serial_number)
         if row is None or row.user != user:
             raise no_such_device(serial_number)
         return row
 
-    def demand_room(self, user: str) -> None:
-        """LimitExceeded if ``user``, who exists, may hold no further device."""
-        if len(records.enabled_devices(self.connection, user)) >= MAX_DEVICES:
+    def demand_room(self, user: str) -> int:
+        """How many devices ``user``, who exists, holds; LimitExceeded if there may be no more."""
+        held = len(records.enabled_devices(self.connection, user))
+        if held >= MAX_DEVICES:
             raise LimitExceeded(
                 f"Cannot exceed quota for MFADevicesPerUser: {MAX_DEVICES}.",
                 f"Deactivate a device of {user} first.",
             )
+        return held
 
 
 class Desk:

@@ -19,6 +19,11 @@ class VerifierError(TokenkitError):
         super().__init__(f"{message} {advice}".rstrip())
         self.message = message
 
+    @property
+    def told(self) -> str:
+        """What whoever asked may read of it: all, unless it is for whoever runs the verifier."""
+        return str(self)
+
 
 class ValidationError(VerifierError):
     """A name, a policy or another argument that could never be right."""
@@ -141,12 +146,26 @@ class SealingKeyError(VerifierError):
 
 
 class StoreError(VerifierError):
-    """The database failed, or is not one of this verifier's; nothing was changed."""
+    """The database failed, or is not one of this verifier's; nothing was changed.
+
+    Its text is for whoever runs the verifier: it has names of files, hosts and tables.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.message = "The database failed."
+
+    @property
+    def told(self) -> str:
+        return self.message
 
 
 class BrokenChain(VerifierError):
-    """A log that is not what was written; ``line`` is the first that shows it, from 1."""
+    """A log that is not what was written; ``line`` is the first that shows it, from 1.
 
-    def __init__(self, line: int, why: str) -> None:
-        super().__init__(f"The log is broken at line {line}: {why}.")
+    If its last line is all right, ``line`` is the next one.
+    """
+
+    def __init__(self, line: int, why: str, where: str = "") -> None:
+        super().__init__(f"The log is broken {where or f'at line {line}'}: {why}.")
         self.line = line

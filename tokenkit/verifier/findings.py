@@ -103,8 +103,7 @@ def _of_device(
     if _is_window_nearly_left(device):
         yield finding(
             FindingKind.DRIFTING,
-            f"Its clock is by now about {device.predicted_offset_s or 0.0:+.0f} s"
-            f" ± {device.uncertainty_s or 0.0:.0f} s off, near the end of what is accepted.",
+            _drift(device),
             "Resynchronise it with two consecutive codes.",
         )
     idle_s = now_s - (device.enabled_s if device.last_used_s is None else device.last_used_s)
@@ -126,6 +125,31 @@ def _distrust(device: Device, webauthn: WebAuthnPolicy) -> str | None:
     if webauthn.aaguids and device.aaguid not in webauthn.aaguids:
         return f"It is of model {device.aaguid}, which the policy does not take now."
     return None
+
+
+def _drift(device: Device) -> str:
+    """What a clock does that has nearly left the window, or has left it."""
+    assert device.predicted_offset_s is not None
+    assert device.window_s is not None
+    low_s, high_s = device.window_s
+    if not low_s <= device.predicted_offset_s <= high_s:
+        said = "Its codes are probably refused"
+    elif device.failures:
+        said = "Its last code was refused, and its clock may be why"
+    else:
+        said = "Its next code may be refused"
+    return (
+        f"{said}: its clock is {_error(device.predicted_offset_s)} by now,"
+        f" give or take {device.uncertainty_s or 0.0:.0f} s, and codes are accepted"
+        f" from {_error(low_s)} to {_error(high_s)}."
+    )
+
+
+def _error(error_s: float) -> str:
+    seconds = round(abs(error_s))
+    if not seconds:
+        return "on time"
+    return f"{seconds} s {'ahead' if error_s > 0 else 'behind'}"
 
 
 def _is_window_nearly_left(device: Device) -> bool:

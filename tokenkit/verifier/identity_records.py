@@ -93,14 +93,14 @@ def delete_policy(connection: Connection, of: Holder, holder: str, name: str) ->
 
 
 def find_role(connection: Connection, name: str) -> Row[Any] | None:
-    query = select(roles_table).where(roles_table.c.name == name).with_for_update()
+    query = select(roles_table).where(roles_table.c.name == name)
     return connection.execute(query).one_or_none()
 
 
-def is_role_name_taken(connection: Connection, name: str) -> bool:
-    """Without waiting for whoever changes the role."""
-    query = select(roles_table.c.name).where(roles_table.c.name == name)
-    return connection.execute(query).first() is not None
+def lock_role(connection: Connection, name: str) -> Row[Any] | None:
+    """It waits for whoever changes the role, and keeps it until the transaction ends."""
+    query = select(roles_table).where(roles_table.c.name == name).with_for_update()
+    return connection.execute(query).one_or_none()
 
 
 def all_roles(connection: Connection) -> Sequence[Row[Any]]:

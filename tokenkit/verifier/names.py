@@ -15,6 +15,7 @@ _ACCESS_KEY = re.compile(r"\w{16,128}", re.ASCII)
 _APP = re.compile(_NAME + "{1,226}", re.ASCII)
 _PATH = re.compile("(/[\x21-\x7e]+/)|/")
 _SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+_EVENT = re.compile("[a-z-]{1,64}")
 _CHARACTERS = "A-Z a-z 0-9 _ + = , . @ -"
 
 
@@ -71,6 +72,12 @@ def check_serial_number(serial_number: str) -> None:
         raise ValidationError(
             f"serial number {serial_number!r}: text of 9 to 256 of {_CHARACTERS} / :"
         )
+
+
+def check_event(event: str) -> None:
+    """ValidationError unless a line of the log can have it."""
+    if not _fits(_EVENT, event):
+        raise ValidationError(f"event {event!r}: text of 1 to 64 of a-z -, such as sign-in")
 
 
 def check_device_name(name: str) -> None:

@@ -72,7 +72,7 @@ class Permissions(Desk):
         with self._request("create-role") as request:
             request.detail["role"] = name
             records.lock_names(request.connection)
-            if identity_records.is_role_name_taken(request.connection, name):
+            if identity_records.find_role(request.connection, name) is not None:
                 raise EntityAlreadyExists(f"Role with name {name} already exists.")
             check_tags(tags or {}, {})
             _check_trust_policy(trust_policy)
@@ -158,7 +158,7 @@ def _size(documents: Iterable[str]) -> int:
 
 def _demand_role(request: Request, name: str) -> Role:
     request.detail["role"] = name
-    row = identity_records.find_role(request.connection, name)
+    row = identity_records.lock_role(request.connection, name)
     if row is None:
         raise _no_such_role(name)
     return _role(row)

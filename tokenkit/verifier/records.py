@@ -1,9 +1,14 @@
-"""Queries and changes of the verifier's tables. Rows are locked where the database can do that."""
+"""Queries and changes of the verifier's tables.
+
+What is called ``lock`` waits for whoever changes the rows, and keeps them until the transaction
+ends: for requests, which look before they change. A user comes first, then what the user holds.
+All else waits for nobody. SQLite has one writer in any case.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, or_, select, update
 
 from tokenkit.verifier.chain import chained
 from tokenkit.verifier.drift import LearnedClock
@@ -17,14 +22,17 @@ from tokenkit.verifier.store import (
 )
 
 # built once: SQLAlchemy takes longer to build a statement than SQLite to run it
-_USER = select(users).where(users.c.name == bindparam("key")).with_for_update()
-_DEVICE = select(devices).where(devices.c.serial_number == bindparam("key")).with_for_update()
+_USER = select(users).where(users.c.name == bindparam("key"))
+_LOCK_USER = _USER.with_for_update()
+_DEVICE = select(devices).where(devices.c.serial_number == bindparam("key"))
+_LOCK_DEVICE = _DEVICE.with_for_update()
 _ENABLED = (
     select(devices)
     .where(devices.c.user.is_not(None))
     .order_by(devices.c.enabled_s, devices.c.serial_number)
 )
-_ENABLED_OF = _ENABLED.where(devices.c.user == bindparam("key")).with_for_update()
+_ENABLED_OF = _ENABLED.where(devices.c.user == bindparam("key"))
+_LOCK_ENABLED_OF = _ENABLED_OF.with_for_update()
 _CLOCK = LearnedClock.__struct_fields__  # columns of the same names
 _ACCEPT = (
     update(devices)
@@ -55,6 +63,10 @@ def find_user(connection: Connection, name: str) -> Row[Any] | None:
     return connection.execute(_USER, {"key": name}).one_or_none()
 
 
+def lock_user(connection: Connection, name: str) -> Row[Any] | None:
+    return connection.execute(_LOCK_USER, {"key": name}).one_or_none()
+
+
 def all_users(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(users).order_by(users.c.name)).all()
 
@@ -63,7 +75,7 @@ def lock_names(connection: Connection) -> None:
     """Let nobody else give a name until the transaction ends: what is looked for stays away.
 
     It is the lock that every request takes for its line in the log, only sooner: whoever asks for
-    it holds no row yet, and waits for none afterwards.
+    it waits for no row afterwards.
     """
     connection.execute(_AUDIT_HEAD)
 
@@ -93,6 +105,10 @@ def find_device(connection: Connection, serial_number: str) -> Row[Any] | None:
     return connection.execute(_DEVICE, {"key": serial_number}).one_or_none()
 
 
+def lock_device(connection: Connection, serial_number: str) -> Row[Any] | None:
+    return connection.execute(_LOCK_DEVICE, {"key": serial_number}).one_or_none()
+
+
 def find_credential(connection: Connection, credential_id: bytes) -> Row[Any] | None:
     query = select(devices).where(devices.c.credential_id == credential_id)
     return connection.execute(query).one_or_none()
@@ -103,6 +119,10 @@ def enabled_devices(connection: Connection, user: str | None) -> Sequence[Row[An
     if user is None:
         return connection.execute(_ENABLED).all()
     return connection.execute(_ENABLED_OF, {"key": user}).all()
+
+
+def lock_enabled_devices(connection: Connection, user: str) -> Sequence[Row[Any]]:
+    return connection.execute(_LOCK_ENABLED_OF, {"key": user}).all()
 
 
 def devices_of_kind(connection: Connection, kind: str) -> Sequence[Row[Any]]:
@@ -171,16 +191,22 @@ def insert_ceremony(
     connection.execute(insert(ceremonies), row)
 
 
-def take_ceremony(connection: Connection, ceremony_id: str) -> Row[Any] | None:
-    """A ceremony, which is thereby gone: of two that ask at once, one gets it."""
-    query = select(ceremonies).where(ceremonies.c.id == ceremony_id).with_for_update()
-    row = connection.execute(query).one_or_none()
-    connection.execute(delete(ceremonies).where(ceremonies.c.id == ceremony_id))
-    return row
+def find_ceremony(connection: Connection, ceremony_id: str) -> Row[Any] | None:
+    query = select(ceremonies).where(ceremonies.c.id == ceremony_id)
+    return connection.execute(query).one_or_none()
 
 
-def delete_expired_ceremonies(connection: Connection, now_s: float) -> None:
-    connection.execute(delete(ceremonies).where(ceremonies.c.expires_s < now_s))
+def take_ceremony(connection: Connection, ceremony_id: str) -> bool:
+    """Whether it was there still; it is gone: of two that ask at once, one gets it."""
+    query = delete(ceremonies).where(ceremonies.c.id == ceremony_id)
+    return connection.execute(query).rowcount == 1
+
+
+def delete_expired(connection: Connection, table: Table, now_s: float) -> None:
+    """Ceremonies or sessions that ended; those that somebody else is about to delete stay."""
+    [key] = table.primary_key
+    ended = select(key).where(table.c.expires_s <= now_s).with_for_update(skip_locked=True)
+    connection.execute(delete(table).where(key.in_(ended)))
 
 
 def insert_audit(
@@ -249,6 +275,12 @@ def audit_end(connection: Connection) -> tuple[int, Row[Any] | None]:
     """The last line's id, 0 if there is none, and what the head says; it should be there."""
     last = connection.scalar(select(func.max(audit.c.id)))
     return last or 0, connection.execute(select(audit_head)).one_or_none()
+
+
+def latest_audit_s(connection: Connection) -> float | None:
+    """The latest time that a line has, which need not be the last line's; None without lines."""
+    latest_s: float | None = connection.scalar(select(func.max(audit.c.at_s)))
+    return latest_s
 
 
 def audit_part(connection: Connection, after: int, until: int, count: int) -> Sequence[Row[Any]]:

@@ -7,6 +7,7 @@ from fido2.webauthn import AttestedCredentialData, AuthenticationResponse, Regis
 from sqlalchemy import Row
 
 from tokenkit.verifier import records
+from tokenkit.verifier.console_sessions import demand_session, end_sessions_of
 from tokenkit.verifier.desk import Desk, Request, no_such_device, no_such_user
 from tokenkit.verifier.errors import Cloned, EntityAlreadyExists, NoSuchEntity, UnknownCeremony
 from tokenkit.verifier.model import Ceremony, Device, DeviceKind, SignIn
@@ -17,6 +18,7 @@ from tokenkit.verifier.names import (
     key_serial_number,
 )
 from tokenkit.verifier.policy import UserVerification
+from tokenkit.verifier.store import ceremonies
 from tokenkit.verifier.webauthn import CEREMONY_S, Known, RelyingParty, went_back
 
 
@@ -47,18 +49,23 @@ class SecurityKeys(Desk):
         response: RegistrationResponse | Mapping[str, Any],
         *,
         name: str = "",
+        user: str | None = None,
+        session: str | None = None,
     ) -> Device:
         """Check the answer to :meth:`begin_registration`; the key is the user's from then on.
 
-        UnknownCeremony, LimitExceeded, InvalidResponse, UntrustedAttestation,
-        EntityAlreadyExists.
+        Who must be ``user`` where that is given. ``session`` is what
+        :meth:`~tokenkit.verifier.Verifier.enable` has. UnknownCeremony, LimitExceeded,
+        AccessDenied, InvalidResponse, UntrustedAttestation, EntityAlreadyExists.
         """
         if name != "":
             check_device_name(name)
         with self._request("register") as request:
             holder, state = _take(request, "registration", ceremony_id)
-            user = holder.name
-            request.demand_room(user)
+            user = _demand_holder(holder, user)
+            held = request.demand_room(user)
+            if session is not None:
+                demand_session(request.connection, user, session)
             made = self._relying_party.complete_registration(state, response)
             credential = made.credential
             if records.find_credential(request.connection, credential.credential_id) is not None:
@@ -80,6 +87,8 @@ class SecurityKeys(Desk):
                 "transports": made.transports,
             }
             records.insert_devices(request.connection, [row])
+            if not held:
+                end_sessions_of(request.connection, user, but=session)
             return self._device_now(request, serial_number)
 
     def begin_assertion(
@@ -100,16 +109,20 @@ class SecurityKeys(Desk):
             return self._begin(request, "assertion", user, options, state)
 
     def complete_assertion(
-        self, ceremony_id: str, response: AuthenticationResponse | Mapping[str, Any]
+        self,
+        ceremony_id: str,
+        response: AuthenticationResponse | Mapping[str, Any],
+        *,
+        user: str | None = None,
     ) -> SignIn:
-        """Check the answer to :meth:`begin_assertion`.
+        """Check the answer to :meth:`begin_assertion`, by ``user`` where that is given.
 
         UnknownCeremony, InvalidResponse; Cloned if the signature counter went back, and under the
         policy "refuse" the key is of no use from then on.
         """
         with self._request("assert") as request:
             holder, state = _take(request, "assertion", ceremony_id)
-            user = holder.name
+            user = _demand_holder(holder, user)
             keys = self._trusted_keys(request, user)
             credential_id, auth_data = self._relying_party.complete_assertion(
                 state, holder.handle, [known.credential for _, known in keys], response
@@ -142,7 +155,7 @@ class SecurityKeys(Desk):
         """
         check_user_name(user)
         check_serial_number(serial_number)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             if records.find_user(connection, user) is None:
                 raise no_such_user(user)
             row = records.find_device(connection, serial_number)
@@ -158,7 +171,7 @@ class SecurityKeys(Desk):
         self, request: Request, kind: str, user: str, options: Any, state: dict[str, Any]
     ) -> Ceremony:
         ceremony_id = self._random_bytes(16).hex()
-        records.delete_expired_ceremonies(request.connection, request.now_s)
+        records.delete_expired(request.connection, ceremonies, request.now_s)
         records.insert_ceremony(
             request.connection, ceremony_id, kind, user, state, request.now_s + CEREMONY_S
         )
@@ -168,18 +181,29 @@ class SecurityKeys(Desk):
 def _take(request: Request, kind: str, ceremony_id: str) -> tuple[Row[Any], dict[str, Any]]:
     """The user's row and the state of a ceremony, which is thereby used up."""
     is_id = isinstance(ceremony_id, str) and ceremony_id.isascii() and ceremony_id.isalnum()
-    row = records.take_ceremony(request.connection, ceremony_id) if is_id else None
-    if row is None or row.kind != kind or row.expires_s < request.now_s:
+    row = records.find_ceremony(request.connection, ceremony_id) if is_id else None
+    # the user first, as in all requests: two that lock in turn would wait for each other
+    holder = None if row is None else records.lock_user(request.connection, row.user)
+    taken = row is not None and records.take_ceremony(request.connection, ceremony_id)
+    if not (row and holder and taken and row.kind == kind and row.expires_s >= request.now_s):
         raise UnknownCeremony(
             f"There is no such {kind} under way.", "It was used, or it expired: begin anew."
         )
     request.user = row.user
-    return request.demand_user(row.user), row.state
+    return holder, row.state
+
+
+def _demand_holder(holder: Row[Any], user: str | None) -> str:
+    """Whose ceremony it is."""
+    if user is not None and holder.name != user:
+        raise UnknownCeremony("Somebody else began that.", "Begin anew.")
+    name: str = holder.name
+    return name
 
 
 def _keys(request: Request, user: str) -> list[tuple[Row[Any], Known]]:
     return [
         (row, Known(AttestedCredentialData(row.credential), row.transports))
-        for row in records.enabled_devices(request.connection, user)
+        for row in records.lock_enabled_devices(request.connection, user)
         if row.credential is not None
     ]

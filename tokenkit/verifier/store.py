@@ -205,8 +205,8 @@ def parse_url(url: str) -> URL:
     try:
         return make_url(url)
     except ArgumentError:
-        raise StoreError(
-            f"{url!r} is no database URL: write sqlite:///FILE or postgresql+psycopg://HOST/NAME"
+        raise StoreError(  # without it: it may have a password that nobody finds in it
+            "that is no database URL: write sqlite:///FILE or postgresql+psycopg://HOST/NAME"
         ) from None
 
 
@@ -217,7 +217,8 @@ class Store:
     """
 
     def __init__(self, url: URL, *, make: bool = True) -> None:
-        self.name = url.render_as_string(hide_password=True)
+        # a password may be in the query, too, as the driver's parameters are
+        self.name = url.set(query={}).render_as_string(hide_password=True)
         in_memory = is_in_memory(url)
         is_sqlite = url.get_backend_name() == "sqlite"
         # Writers of SQLite come one at a time: those of a process queue here, which is fair and

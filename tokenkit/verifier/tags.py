@@ -1,8 +1,9 @@
 """Tags: keys and values that people put on devices, users and roles."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Row
 
 from tokenkit.verifier import identity_records, records
 from tokenkit.verifier.desk import Desk, no_such_device
@@ -18,7 +19,7 @@ class Tags(Desk):
     def tag_device(self, serial_number: str, tags: Mapping[str, str]) -> None:
         """Set ``tags``, beside those there are. NoSuchEntity, LimitExceeded, InvalidInput."""
         with self._request("tag-device", None, serial_number) as request:
-            _demand_device(request.connection, serial_number)
+            _demand(records.lock_device(request.connection, serial_number), serial_number)
             check_tags(tags, identity_records.tags(request.connection, serial_number))
             request.detail["keys"] = sorted(tags)
             identity_records.put_tags(request.connection, serial_number, tags)
@@ -26,7 +27,7 @@ class Tags(Desk):
     def untag_device(self, serial_number: str, keys: Iterable[str]) -> None:
         """Remove the tags that have one of ``keys``. NoSuchEntity."""
         with self._request("untag-device", None, serial_number) as request:
-            _demand_device(request.connection, serial_number)
+            _demand(records.lock_device(request.connection, serial_number), serial_number)
             request.detail["keys"] = sorted(keys)
             identity_records.delete_tags(request.connection, serial_number, keys)
 
@@ -34,7 +35,7 @@ class Tags(Desk):
         """Values by key, in alphabetical order. NoSuchEntity, ValidationError."""
         check_serial_number(serial_number)
         with self._store.reading() as connection:
-            _demand_device(connection, serial_number)
+            _demand(records.find_device(connection, serial_number), serial_number)
             return identity_records.tags(connection, serial_number)
 
     def tags(self, arn: str) -> dict[str, str]:
@@ -59,6 +60,6 @@ def check_tags(tags: Mapping[str, str], present: Mapping[str, str]) -> None:
         raise LimitExceeded(f"The number of tags has reached the maximum limit: {MAX_TAGS}.")
 
 
-def _demand_device(connection: Connection, serial_number: str) -> None:
-    if records.find_device(connection, serial_number) is None:
+def _demand(device: Row[Any] | None, serial_number: str) -> None:
+    if device is None:
         raise no_such_device(serial_number)

@@ -75,7 +75,7 @@ def drift_facts(device: Device) -> list[tuple[str, str]]:
     if device.rate_ppm is not None:
         a_month = abs(device.rate_ppm) * 30.44 * 0.0864
         way = "gains" if device.rate_ppm > 0 else "loses"
-        ppm = f"{device.rate_ppm:+.2f}".replace("-", "−")
+        ppm = f"{device.rate_ppm:+z.2f}".replace("-", "−")
         facts.append(("Rate", f"{ppm} ppm: it {way} {a_month:.1f} s a month"))
     if device.window_s is not None:
         low_s, high_s = device.window_s

@@ -1,6 +1,7 @@
 """Seed files that were looked at and wait to be confirmed."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -26,23 +27,26 @@ class PendingImports:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._pending: dict[str, Pending] = {}
+        self._lock = threading.Lock()
 
     def put(self, owner: str, name: str, contents: bytes, seeds: Sequence[Seed]) -> str:
         """Keep a file's tokens for a quarter of an hour; what to ask for them by."""
-        self._drop_old()
-        while len(self._pending) >= _MOST:
-            del self._pending[next(iter(self._pending))]
         key = hashlib.sha256(owner.encode() + b"\0" + contents).hexdigest()
-        self._pending[key] = Pending(owner, name, tuple(seeds), self._now() + KEPT_S)
+        with self._lock:
+            self._drop_old()
+            while len(self._pending) >= _MOST:
+                del self._pending[next(iter(self._pending))]
+            self._pending[key] = Pending(owner, name, tuple(seeds), self._now() + KEPT_S)
         return key
 
     def take(self, owner: str, key: str) -> Pending | None:
         """What ``owner`` uploaded, which is thereby gone; None if it is gone already."""
-        self._drop_old()
-        pending = self._pending.get(key)
-        if pending is None or pending.owner != owner:
-            return None
-        return self._pending.pop(key)
+        with self._lock:
+            self._drop_old()
+            pending = self._pending.get(key)
+            if pending is None or pending.owner != owner:
+                return None
+            return self._pending.pop(key)
 
     def _drop_old(self) -> None:
         now_s = self._now()

@@ -9,7 +9,7 @@ from tokenkit.verifier.seed_file import Place, Seed, SeedFault, preview_seed_fil
 from tokenkit.web.admin_pages import administrators
 from tokenkit.web.admin_pending import PendingImports
 from tokenkit.web.pages import counted
-from tokenkit.web.visit import Visit
+from tokenkit.web.visit import Visit, said, status_of
 
 _MOST_SHOWN = 200
 _KEY_BYTES = (16, 24, 32)
@@ -32,7 +32,7 @@ def look_into(visit: Visit) -> Response:
             raise ValidationError("Choose a seed file that is not empty.")
         key = _pre_shared_key(visit.text("key"))
     except VerifierError as error:
-        return visit.page("admin_seeds.html", 400, error=str(error))
+        return visit.page("admin_seeds.html", status_of(error), error=said(error))
     preview = preview_seed_file(contents, key)
     known = _known_already(visit.verifier, preview.tokens)
     faults = sorted(preview.faults + known, key=_order)
@@ -91,7 +91,7 @@ def import_file(visit: Visit) -> Response:
             raise ValidationError("It is too long ago: choose the seed file again.")
         serial_numbers = visit.verifier.add_tokens(list(pending.seeds))
     except VerifierError as error:
-        return visit.page("admin_seeds.html", 400, error=str(error))
+        return visit.page("admin_seeds.html", status_of(error), error=said(error))
     count = counted(len(serial_numbers), "token")
     return visit.go("admin/seeds", f"{count} imported from {pending.name}.")
 

@@ -27,7 +27,7 @@ def second_text(at_s: float) -> str:
 
 def plain_text(value: object) -> str:
     """A value of the log's, as a person writes it."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:zg}" if isinstance(value, float) else str(value)
 
 
 FILTERS = {

@@ -1,6 +1,5 @@
 """Users and their devices, for administrators."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -11,17 +10,18 @@ from starlette.routing import Route
 
 from tokenkit.verifier import (
     ROOT,
-    Device,
     NoSuchEntity,
     User,
     ValidationError,
     VerifierError,
 )
+from tokenkit.verifier.accounts import Held
 from tokenkit.verifier.names import user_arn
 from tokenkit.web.admin_chart import Point, drift_in_words, drift_svg
 from tokenkit.web.admin_drift import drift_facts, drift_of, true_errors
-from tokenkit.web.admin_pages import administrators, demand
-from tokenkit.web.visit import Visit, visited
+from tokenkit.web.admin_pages import administrators
+from tokenkit.web.credentials import find_device
+from tokenkit.web.visit import Visit, said, status_of, visited
 
 _MOST_LINES = 1000
 
@@ -32,32 +32,36 @@ def show_users(visit: Visit) -> Response:
 
 
 def _users_page(visit: Visit, status: int = 200, **context: Any) -> Response:
-    devices = visit.verifier.devices()
+    devices, shown = visit.verifier.devices(), _whose_devices(visit)
     users = [
-        (user, [each for each in devices if each.user == user.name])
+        (user, [each for each in devices if each.user == user.name] if user.name in shown else None)
         for user in visit.verifier.users()
         if user.name != ROOT or visit.user == ROOT
     ]
     return visit.page("admin_users.html", status, users=users, **context)
 
 
+def _whose_devices(visit: Visit) -> set[str]:
+    """The names of users whose devices the visitor may see; root's are root's business."""
+    return {
+        user.name
+        for user in visit.verifier.users()
+        if (user.name != ROOT or visit.user == ROOT) and visit.may("iam:ListMFADevices", user.arn)
+    }
+
+
 @visited
 def create_user(visit: Visit) -> Response:
     """With a password or without one; a password that is refused leaves no user behind."""
     name, password = visit.text("name").strip(), visit.text("password")
-    demand(visit, "iam:CreateUser", user_arn(name))
+    visit.demand("iam:CreateUser", user_arn(name))
     if password:
-        demand(visit, "iam:CreateLoginProfile", user_arn(name))
+        visit.demand("iam:CreateLoginProfile", user_arn(name))
     try:
-        visit.verifier.create_user(name)
-        if password:
-            try:
-                visit.verifier.set_password(name, password)
-            except VerifierError:
-                visit.verifier.delete_user(name)
-                raise
+        hashed = visit.verifier.hash_password(password) if password else None
+        visit.verifier.create_user(name, password_hash=hashed)
     except VerifierError as error:
-        return _users_page(visit, 400, error=str(error), form={"name": name})
+        return _users_page(visit, status_of(error), error=said(error), form={"name": name})
     return visit.go("admin/users", f"User {name} was created.")
 
 
@@ -72,31 +76,41 @@ def _user(visit: Visit) -> User:
 @visited
 def show_user(visit: Visit) -> Response:
     user = _user(visit)
-    demand(visit, "iam:GetUser", user.arn)
-    demand(visit, "iam:ListMFADevices", user.arn)
+    visit.demand("iam:GetUser", user.arn)
+    visit.demand("iam:ListMFADevices", user.arn)
     return _user_page(visit, user)
 
 
 def _user_page(visit: Visit, user: User, status: int = 200, **context: Any) -> Response:
-    devices = visit.verifier.devices(user.name)
-    return visit.page("admin_user.html", status, user=user, devices=devices, **context)
+    return visit.page(
+        "admin_user.html",
+        status,
+        user=user,
+        devices=visit.verifier.devices(user.name),
+        may_set_password=visit.may(_password_action(user), user.arn),
+        **context,
+    )
+
+
+def _password_action(user: User) -> str:
+    return "iam:UpdateLoginProfile" if user.has_password else "iam:CreateLoginProfile"
 
 
 @visited
 def set_password(visit: Visit) -> Response:
     user = _user(visit)
-    demand(visit, "iam:UpdateLoginProfile", user.arn)
+    visit.demand(_password_action(user), user.arn)
     try:
-        visit.verifier.set_password(user.name, visit.text("password"))
+        visit.verifier.set_password(user.name, visit.text("password"), replace=user.has_password)
     except VerifierError as error:
-        return _user_page(visit, user, 400, error=str(error))
+        return _user_page(visit, user, status_of(error), error=said(error))
     return visit.go(f"admin/users/{user.name}", f"The password of {user.name} was set.")
 
 
 @visited
 def ask_to_delete(visit: Visit) -> Response:
     user = _user(visit)
-    demand(visit, "iam:DeleteUser", user.arn)
+    visit.demand("iam:DeleteUser", user.arn)
     return _delete_page(visit, user)
 
 
@@ -117,7 +131,7 @@ def _delete_page(visit: Visit, user: User, status: int = 200, **context: Any) ->
 def delete_user(visit: Visit) -> Response:
     """With all that the user holds, as AWS's console does; IAM itself demands it gone before."""
     user = _user(visit)
-    demand(visit, "iam:DeleteUser", user.arn)
+    visit.demand("iam:DeleteUser", user.arn)
     try:
         if user.name == ROOT:
             raise ValidationError("The root user cannot be deleted.")
@@ -125,50 +139,51 @@ def delete_user(visit: Visit) -> Response:
             raise ValidationError("You cannot delete yourself.")
         if visit.text("confirm").strip() != user.name:
             raise ValidationError(f"To confirm, write the name: {user.name}.")
-        _take_all_from(visit, user)
-        visit.verifier.delete_user(user.name)
+        visit.verifier.delete_user(user.name, along=_what_may_go(visit, user))
     except VerifierError as error:
-        return _delete_page(visit, user, 400, error=str(error))
+        return _delete_page(visit, user, status_of(error), error=said(error))
     return visit.go("admin/users", f"User {user.name} was deleted.")
 
 
-def _take_all_from(visit: Visit, user: User) -> None:
+def _what_may_go(visit: Visit, user: User) -> list[Held]:
+    """What the visitor may take from ``user``; AccessDenied if that is less than there is."""
     verifier, name = visit.verifier, user.name
-    keys, policies = verifier.access_keys(name), verifier.user_policies(name)
-    devices = verifier.devices(name)
-    for is_held, action in (
-        (user.has_password, "iam:DeleteLoginProfile"),
-        (keys, "iam:DeleteAccessKey"),
-        (policies, "iam:DeleteUserPolicy"),
-        (devices, "iam:DeactivateMFADevice"),
-    ):
+    held: list[tuple[Held, str, bool]] = [
+        ("login profile", "iam:DeleteLoginProfile", user.has_password),
+        ("access keys", "iam:DeleteAccessKey", bool(verifier.access_keys(name))),
+        ("policies", "iam:DeleteUserPolicy", bool(verifier.user_policies(name))),
+        ("MFA device", "iam:DeactivateMFADevice", bool(verifier.devices(name))),
+    ]
+    for _, action, is_held in held:
         if is_held:
-            demand(visit, action, user.arn)
-    if user.has_password:  # first, so that the user cannot sign in meanwhile
-        verifier.remove_password(name)
-    for key in keys:
-        verifier.delete_access_key(name, key.id)
-    for policy in policies:
-        verifier.delete_user_policy(name, policy)
-    for device in devices:
-        verifier.deactivate(name, device.serial_number)
+            visit.demand(action, user.arn)
+    return [what for what, action, _ in held if visit.may(action, user.arn)]
 
 
 @administrators("iam:ListUsers")
 def show_devices(visit: Visit) -> Response:
-    """All devices, and what is amiss with users and with them."""
+    return _devices_page(visit)
+
+
+def _devices_page(visit: Visit, status: int = 200, **context: Any) -> Response:
+    """The devices of all whom it concerns, and what is amiss with users and with them."""
+    shown = _whose_devices(visit)
     return visit.page(
         "admin_devices.html",
-        devices=visit.verifier.devices(),
-        findings=visit.verifier.findings(),
+        status,
+        devices=[each for each in visit.verifier.devices() if each.user in shown],
+        findings=[each for each in visit.verifier.findings() if each.user in shown],
         show_user=True,
+        **context,
     )
 
 
 @administrators("iam:ListUsers")
 def show_device(visit: Visit) -> Response:
     """The clock of one token or app."""
-    device = _device(visit.verifier.devices(), visit.query("serial"))
+    shown = _whose_devices(visit)
+    devices = [each for each in visit.verifier.devices() if each.user in shown]
+    device = find_device(devices, visit.query("serial"))
     if not device.period_s:
         raise NoSuchEntity("A security key has no clock.")
     lines = visit.verifier.audit_page(serial_number=device.serial_number, limit=_MOST_LINES).lines
@@ -195,19 +210,16 @@ def show_device(visit: Visit) -> Response:
     )
 
 
-def _device(devices: Sequence[Device], serial_number: str) -> Device:
-    for device in devices:
-        if device.serial_number == serial_number:
-            return device
-    raise NoSuchEntity(f"MFA Device with serial number {serial_number} does not exist.")
-
-
 @administrators("tokenkit:UnlockMFADevice")
 def unlock(visit: Visit) -> Response:
-    serial_number = visit.text("serial")
-    device = _device(visit.verifier.devices(), serial_number)
-    visit.verifier.unlock(serial_number)
-    return visit.go(f"admin/users/{device.user}", f"Device {serial_number} was unlocked.")
+    """Also one that is nobody's: wrong codes when it was to be assigned lock it as well."""
+    serial_number = visit.text("serial").strip()
+    try:
+        visit.verifier.unlock(serial_number)
+    except VerifierError as error:
+        form = {"serial": serial_number}
+        return _devices_page(visit, status_of(error), error=said(error), form=form)
+    return visit.go("admin/devices", f"Device {serial_number} was unlocked.")
 
 
 USER_ROUTES = [

@@ -23,7 +23,7 @@ from tokenkit.web.credentials import CREDENTIAL_ROUTES
 from tokenkit.web.pages import render
 from tokenkit.web.pending_apps import PendingApps
 from tokenkit.web.sign_in import SIGN_IN_ROUTES
-from tokenkit.web.visit import csrf_token, status_of
+from tokenkit.web.visit import csrf_token, said, status_of
 
 _HEADERS = {
     "content-security-policy": "default-src 'self'; object-src 'none'; base-uri 'none';"
@@ -33,7 +33,7 @@ _HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-_TEXTS = {404: "There is no such page.", 405: "That page takes no forms."}
+_TEXT_OF_STATUS = {404: "There is no such page.", 405: "That page takes no forms."}
 
 
 def console_app(
@@ -55,7 +55,7 @@ def console_app(
     )
     app.state.service = service
     app.state.pending_imports = PendingImports(service.clock.now)
-    app.state.pending_apps = PendingApps(service.verifier, service.clock.now)
+    app.state.pending_apps = PendingApps(service.clock.now, random_bytes)
     app.state.new_cookie = lambda: base64.urlsafe_b64encode(random_bytes(24)).decode()
     return app
 
@@ -66,14 +66,14 @@ async def _home(request: Request) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    text = _TEXTS.get(error.status_code, error.detail)
+    text = _TEXT_OF_STATUS.get(error.status_code, error.detail)
     return _error_page(request, text, error.status_code)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     """When not even the session could be read."""
     assert isinstance(error, VerifierError)
-    return _error_page(request, str(error), status_of(error))
+    return _error_page(request, said(error), status_of(error))
 
 
 def _error_page(request: Request, text: str, status: int) -> Response:

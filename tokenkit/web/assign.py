@@ -8,18 +8,19 @@ from starlette.routing import Route
 
 from tokenkit.verifier import (
     MAX_DEVICES,
-    AccessDenied,
     EntityAlreadyExists,
     LimitExceeded,
     NoSuchEntity,
     ValidationError,
     VerifierError,
 )
+from tokenkit.verifier.console_sessions import ENROL, SIGNED_IN
+from tokenkit.verifier.names import app_serial_number
 from tokenkit.web.codes import clean
 from tokenkit.web.pending_apps import PendingApp, PendingApps
 from tokenkit.web.security_key import begun, completed
 from tokenkit.web.sign_in import admit
-from tokenkit.web.visit import ENROL, SIGNED_IN, Visit, visited
+from tokenkit.web.visit import Visit, said, status_of, visited
 
 KINDS = ("security-key", "authenticator-app", "hardware-token")
 _NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
@@ -27,11 +28,12 @@ _BAD_NAME = (
     "Give the device a name of 1 to 128 of the letters A-Z and a-z, digits, and _ + = , . @ -"
     " without spaces."
 )
+_NAME_TAKEN = "An MFA device of that name exists in this account: choose another name."
+_EXPIRED = "Begin anew: the QR code that was made before has expired."
 _FULL = f"You have {MAX_DEVICES} MFA devices, which is the most there can be: remove one first."
 
 
 def choose(visit: Visit) -> Response:
-    _pending(visit).give_up(visit.user)
     full = len(visit.verifier.devices(visit.user)) >= MAX_DEVICES
     form = {"name": visit.query("name"), "kind": visit.query("kind")}
     return visit.page("assign.html", form=form, error=_FULL if full else None)
@@ -43,10 +45,11 @@ def chosen(visit: Visit) -> Response:
     try:
         _check(visit, name, kind)
         if kind == "authenticator-app":
+            _demand_app(visit, name)
             _begin_app(visit, name)
     except VerifierError as error:
         form = {"name": name, "kind": kind}
-        return visit.page("assign.html", 400, form=form, error=_readable(error))
+        return visit.page("assign.html", status_of(error), form=form, error=_readable(error))
     return visit.go(f"assign/{kind}", name=name)
 
 
@@ -68,18 +71,14 @@ def _check_name(name: str) -> None:
 
 
 def _readable(error: VerifierError) -> str:
-    return error.message if isinstance(error, ValidationError) else str(error)
+    return error.message if isinstance(error, ValidationError) else said(error)
 
 
 def _assigned(visit: Visit, name: str) -> str:
-    """Where to go on. Who had to assign a device has proved it by that, and is in.
-
-    A first device ends what was begun by a password alone, here or elsewhere.
-    """
-    user = visit.user
-    if len(visit.verifier.devices(user)) == 1:
-        visit.verifier.end_console_sessions(user)
-        admit(visit, user, mfa=True)
+    """Where to go on. Who was in by a password alone has proved the device by that."""
+    assert visit.session is not None
+    if visit.session.state.get("mfa_s") is None:
+        admit(visit, visit.user, mfa=True)
     visit.put_state(message=f"MFA device {name} is assigned.")
     return "security-credentials"
 
@@ -101,13 +100,13 @@ def complete_key(visit: Visit) -> Response:
         visit.demand_own("iam:EnableMFADevice")
         name = str(visit.json.get("name", ""))
         _check_name(name)
-        device = visit.verifier.complete_registration(
+        visit.verifier.complete_registration(
             ceremony_id,
             answer,  # type: ignore[arg-type]
             name=name,
+            user=visit.user,
+            session=visit.cookie,
         )
-        if device.user != visit.user:
-            raise AccessDenied("Somebody else began to register that security key.")
         return visit.url(_assigned(visit, name))
 
     return completed(visit, complete)
@@ -116,24 +115,40 @@ def complete_key(visit: Visit) -> Response:
 # authenticator apps
 
 
-def _pending(visit: Visit) -> PendingApps:
+def _pending_apps(visit: Visit) -> PendingApps:
     pending: PendingApps = visit.request.app.state.pending_apps
     return pending
 
 
-def _begin_app(visit: Visit, name: str) -> PendingApp:
+def _pending(visit: Visit) -> PendingApp | None:
+    """The app that this session began."""
+    assert visit.session is not None
+    return _pending_apps(visit).find(visit.session.state.get("pending_app", ""))
+
+
+def _begin_app(visit: Visit, name: str) -> None:
+    """The one that the session began before is given up."""
     try:
-        return _pending(visit).begin(visit.user, name)
+        app = visit.verifier.offer_authenticator_app(name)
     except EntityAlreadyExists:
-        raise EntityAlreadyExists(
-            "An MFA device of that name exists in this account: choose another name."
-        ) from None
+        raise EntityAlreadyExists(_NAME_TAKEN) from None
+    before = _pending(visit)
+    if before is not None:
+        _pending_apps(visit).forget(before.id)
+    visit.put_state(pending_app=_pending_apps(visit).put(name, app).id)
+
+
+def _demand_app(visit: Visit, name: str) -> None:
+    """AccessDenied unless the visitor may make and enable an app called ``name``."""
+    visit.demand_own("iam:EnableMFADevice")
+    if _NAME.fullmatch(name):
+        visit.demand_own("iam:CreateVirtualMFADevice", app_serial_number(name))
 
 
 def show_app(visit: Visit) -> Response:
-    pending = _pending(visit).find(visit.user)
+    pending = _pending(visit)
     if pending is None:
-        return visit.go("assign", "Begin anew: the QR code that was made before has expired.")
+        return visit.go("assign", _EXPIRED)
     return _app_page(visit, pending)
 
 
@@ -152,16 +167,21 @@ def _app_page(
 
 
 def assign_app(visit: Visit) -> Response:
-    visit.demand_own("iam:EnableMFADevice")
-    pending = _pending(visit).find(visit.user)
+    pending = _pending(visit)
     if pending is None:
-        return visit.go("assign", "Begin anew: the QR code that was made before has expired.")
+        return visit.go("assign", _EXPIRED)
+    _demand_app(visit, pending.name)
     codes = clean(visit.text("code1")), clean(visit.text("code2"))
     try:
-        visit.verifier.enable(visit.user, pending.app.serial_number, *codes, name=pending.name)
+        visit.verifier.enable_app(
+            visit.user, pending.app, *codes, name=pending.name, session=visit.cookie
+        )
+    except EntityAlreadyExists:  # meanwhile
+        form = {"name": pending.name, "kind": "authenticator-app"}
+        return visit.page("assign.html", 400, form=form, error=_NAME_TAKEN)
     except VerifierError as error:
-        return _app_page(visit, pending, 400, str(error))
-    _pending(visit).done(visit.user)
+        return _app_page(visit, pending, status_of(error), said(error))
+    _pending_apps(visit).forget(pending.id)
     return visit.go(_assigned(visit, pending.name))
 
 
@@ -178,7 +198,7 @@ def assign_token(visit: Visit) -> Response:
     codes = clean(visit.text("code1")), clean(visit.text("code2"))
     try:
         _check_name(name)
-        visit.verifier.enable(visit.user, serial_number, *codes, name=name)
+        visit.verifier.enable(visit.user, serial_number, *codes, name=name, session=visit.cookie)
     except VerifierError as error:
         text = _readable(error)
         if isinstance(error, NoSuchEntity):
@@ -188,7 +208,7 @@ def assign_token(visit: Visit) -> Response:
             )
         return visit.page(
             "assign_hardware_token.html",
-            400,
+            status_of(error),
             error=text,
             name=name,
             form={"serial": serial_number},

@@ -1,5 +1,7 @@
 """Security credentials: a user's own MFA devices, set right and removed."""
 
+from collections.abc import Iterable
+
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -7,7 +9,7 @@ from tokenkit.verifier import MAX_DEVICES, Device, NoSuchEntity, VerifierError
 from tokenkit.verifier.findings import find
 from tokenkit.web.codes import clean
 from tokenkit.web.sign_in import admit
-from tokenkit.web.visit import Visit, visited
+from tokenkit.web.visit import Visit, said, status_of, visited
 
 
 def show_credentials(visit: Visit) -> Response:
@@ -26,30 +28,35 @@ def show_credentials(visit: Visit) -> Response:
     )
 
 
-def _device(visit: Visit, serial_number: str) -> Device:
-    for device in visit.verifier.devices(visit.user):
+def find_device(devices: Iterable[Device], serial_number: str) -> Device:
+    """NoSuchEntity."""
+    for device in devices:
         if device.serial_number == serial_number:
             return device
-    raise NoSuchEntity("You have no such MFA device (any more).")
+    raise NoSuchEntity(f"There is no MFA device {serial_number} here (any more).")
+
+
+def _own(visit: Visit, serial_number: str) -> Device:
+    return find_device(visit.verifier.devices(visit.user), serial_number)
 
 
 def show_resync(visit: Visit) -> Response:
-    return visit.page("resync.html", device=_device(visit, visit.query("serial")))
+    return visit.page("resync.html", device=_own(visit, visit.query("serial")))
 
 
 def resync(visit: Visit) -> Response:
-    device = _device(visit, visit.text("serial"))
+    device = _own(visit, visit.text("serial"))
     visit.demand_own("iam:ResyncMFADevice")
     codes = clean(visit.text("code1")), clean(visit.text("code2"))
     try:
         visit.verifier.resync(visit.user, device.serial_number, *codes)
     except VerifierError as error:
-        return visit.page("resync.html", 400, device=device, error=str(error))
+        return visit.page("resync.html", status_of(error), device=device, error=said(error))
     return visit.go("security-credentials", f"MFA device {_called(device)} is synchronised.")
 
 
 def ask_to_remove(visit: Visit) -> Response:
-    return _remove_page(visit, _device(visit, visit.query("serial")))
+    return _remove_page(visit, _own(visit, visit.query("serial")))
 
 
 def _remove_page(visit: Visit, device: Device) -> Response:
@@ -58,7 +65,7 @@ def _remove_page(visit: Visit, device: Device) -> Response:
 
 
 def remove(visit: Visit) -> Response:
-    device = _device(visit, visit.text("serial"))
+    device = _own(visit, visit.text("serial"))
     visit.demand_own("iam:DeactivateMFADevice")
     visit.verifier.deactivate(visit.user, device.serial_number)
     if not visit.verifier.devices(visit.user) and visit.verifier.account.requires_mfa(visit.user):

@@ -2,65 +2,53 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tokenkit.verifier import AuthenticatorApp, DeleteConflict, NoSuchEntity, Verifier
+from tokenkit.verifier import AuthenticatorApp
 
 KEPT_S = 900.0
+_ID_BYTES = 16
 
 
 @dataclass(frozen=True)
 class PendingApp:
-    """An app of ``user``'s that waits for two codes until ``expires_s``."""
+    """An app that waits for two codes until ``expires_s``; ``id`` is in its session's state."""
 
-    user: str
+    id: str
     name: str
-    app: AuthenticatorApp
+    app: AuthenticatorApp = field(repr=False)
     expires_s: float
 
 
 class PendingApps:
-    """One a user. Kept in memory: in the database the seed would lie unsealed.
+    """Kept in memory: in the database the seed would lie unsealed, and the name be taken.
 
-    Given up or too late, they are deleted, so that the name can be used again: what AWS's own
-    console leaves behind there is the usual cause of "MFA device already exists".
+    Each is shown to the session that began it and to no other: who has a password alone must not
+    learn the seed that is to be asked for beside it.
     """
 
-    def __init__(self, verifier: Verifier, now: Callable[[], float]) -> None:
-        self._verifier = verifier
+    def __init__(self, now: Callable[[], float], random_bytes: Callable[[int], bytes]) -> None:
         self._now = now
+        self._random_bytes = random_bytes
         self._pending: dict[str, PendingApp] = {}
         self._lock = threading.Lock()
 
-    def begin(self, user: str, name: str) -> PendingApp:
-        """Make an app; the one that the user had begun is gone. EntityAlreadyExists, …"""
-        self.give_up(user)
-        self._drop_old()
-        app = self._verifier.create_authenticator_app(name)
-        pending = PendingApp(user, name, app, self._now() + KEPT_S)
+    def put(self, name: str, app: AuthenticatorApp) -> PendingApp:
+        now_s = self._now()
+        pending = PendingApp(self._random_bytes(_ID_BYTES).hex(), name, app, now_s + KEPT_S)
         with self._lock:
-            self._pending[user] = pending
+            kept = self._pending.items()
+            self._pending = {key: each for key, each in kept if each.expires_s > now_s}
+            self._pending[pending.id] = pending
         return pending
 
-    def find(self, user: str) -> PendingApp | None:
-        self._drop_old()
-        return self._pending.get(user)
-
-    def done(self, user: str) -> None:
-        """The app is assigned, and its secret forgotten here."""
+    def find(self, pending_id: str) -> PendingApp | None:
+        """None if it expired."""
         with self._lock:
-            self._pending.pop(user, None)
+            pending = self._pending.get(pending_id)
+        return pending if pending is not None and self._now() < pending.expires_s else None
 
-    def give_up(self, user: str) -> None:
+    def forget(self, pending_id: str) -> None:
+        """It is assigned, or given up."""
         with self._lock:
-            pending = self._pending.pop(user, None)
-        if pending is not None:
-            with suppress(NoSuchEntity, DeleteConflict):  # deleted or assigned by other means
-                self._verifier.delete_authenticator_app(pending.app.serial_number)
-
-    def _drop_old(self) -> None:
-        now_s = self._now()
-        for pending in list(self._pending.values()):
-            if pending.expires_s <= now_s:
-                self.give_up(pending.user)
+            self._pending.pop(pending_id, None)

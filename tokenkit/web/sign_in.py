@@ -14,14 +14,17 @@ from tokenkit.verifier import (
     Throttled,
     ValidationError,
 )
+from tokenkit.verifier.console_sessions import ENROL, PASSWORD, SIGNED_IN
+from tokenkit.verifier.passwords import LONGEST_WAIT_S
+from tokenkit.virtual import SimulatedClock
 from tokenkit.web.codes import clean
+from tokenkit.web.pages import counted
 from tokenkit.web.security_key import begun, completed
-from tokenkit.web.visit import ENROL, PASSWORD, SIGNED_IN, Visit, visited
+from tokenkit.web.visit import START_PAGE, Visit, visited
 
 # one text each, so that a stranger learns nothing: not which names there are, nor what was wrong
 WRONG_PASSWORD = (
     "Your authentication information is incorrect, or you tried too soon after a wrong password."
-    " Please try again in a moment."
 )
 WRONG_CODE = (
     "MFA failed: the code is not valid, was used already, or came too soon after a wrong one."
@@ -43,20 +46,38 @@ def sign_in(visit: Visit) -> Response:
     try:
         visit.verifier.check_password(user, visit.text("password"))
     except (AccessDenied, Throttled, ValidationError):
-        return visit.page("sign_in.html", 403, error=WRONG_PASSWORD, form={"user": user})
-    if visit.verifier.devices(user):
-        visit.begin_session(user, PASSWORD)
-        return visit.go("sign-in/mfa")
+        longest = f"up to {LONGEST_WAIT_S / 60:g} minutes"
+        error = f"{WRONG_PASSWORD} {_how_long(visit, longest)}".rstrip()
+        return visit.page("sign_in.html", 403, error=error, form={"user": user})
     return admit(visit, user, mfa=False)
 
 
+def _how_long(visit: Visit, longest: str) -> str:
+    """How long whoever was wrong has to wait, whether or not this visitor has to; "" if nobody."""
+    delay_s = visit.verifier.totp.delay_s
+    if not delay_s:
+        return ""
+    wait = f"{delay_s:g} s"
+    text = f"After a wrong one wait {wait}, after each further one {wait} more, {longest}."
+    if isinstance(visit.service.clock, SimulatedClock):
+        text += (
+            " The service's clock stands still: it has to be moved on, by a virtual token's page or"
+            " by tokenkit ctl clock advance."
+        )
+    return text
+
+
 def admit(visit: Visit, user: str, *, mfa: bool) -> Response:
-    """Let somebody in; without MFA, where it is required, no further than to assign a device."""
-    if not mfa and visit.verifier.account.requires_mfa(user):
-        visit.begin_session(user, ENROL)
-        return visit.go("assign")
-    visit.begin_session(user, SIGNED_IN, mfa_s=visit.service.clock.now() if mfa else None)
-    return visit.go("security-credentials")
+    """Let somebody in, as far as a password alone leads, or with MFA."""
+    now_s = visit.service.clock.now()
+    visit.begin_session(user, mfa=mfa, signed_in_s=now_s, mfa_s=now_s if mfa else None)
+    return visit.go(START_PAGE[visit.stage])
+
+
+def _wrong(visit: Visit, text: str) -> str:
+    lock_after = visit.verifier.totp.lock_after
+    locked = f"until {counted(lock_after, 'wrong one')} in a row lock the device"
+    return f"{text} {_how_long(visit, locked)}".rstrip()
 
 
 def show_mfa(visit: Visit) -> Response:
@@ -83,7 +104,7 @@ def sign_in_by_code(visit: Visit) -> Response:
     try:
         visit.verifier.sign_in(visit.user, clean(visit.text("code")))
     except _GUESSED:
-        return _mfa_page(visit, 403, error=WRONG_CODE, offer_resync=True)
+        return _mfa_page(visit, 403, error=_wrong(visit, WRONG_CODE), offer_resync=True)
     return admit(visit, visit.user, mfa=True)
 
 
@@ -103,7 +124,8 @@ def resync(visit: Visit) -> Response:
     try:
         visit.verifier.resync(visit.user, serial_number, *codes)
     except _GUESSED:
-        return _resync_page(visit, 403, error=WRONG_PAIR, form={"serial": serial_number})
+        error = _wrong(visit, WRONG_PAIR)
+        return _resync_page(visit, 403, error=error, form={"serial": serial_number})
     return visit.go(
         "sign-in/mfa", "The device is synchronised. Wait for its next code, and enter that."
     )
@@ -115,10 +137,8 @@ def begin_key(visit: Visit) -> Response:
 
 def complete_key(visit: Visit) -> Response:
     def complete(ceremony_id: str, answer: object) -> str:
-        signed = visit.verifier.complete_assertion(ceremony_id, answer)  # type: ignore[arg-type]
-        if signed.user != visit.user:
-            raise AccessDenied("That security key is another user's.")
-        admit(visit, signed.user, mfa=True)
+        visit.verifier.complete_assertion(ceremony_id, answer, user=visit.user)  # type: ignore[arg-type]
+        admit(visit, visit.user, mfa=True)
         return visit.url("security-credentials")
 
     return completed(visit, complete)

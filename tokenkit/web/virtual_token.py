@@ -8,11 +8,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tokenkit.scenario.durations import DAY_S, YEAR_S
+from tokenkit.service import clock
 from tokenkit.verifier import ValidationError, VerifierError
+from tokenkit.verifier.console_sessions import ENROL, PASSWORD, SIGNED_IN
 from tokenkit.virtual import PLACES, HardwareToken, SimulatedClock
-from tokenkit.web.admin_pages import administrators, demand
+from tokenkit.web.admin_pages import administrators
 from tokenkit.web.pages import counted
-from tokenkit.web.visit import ENROL, PASSWORD, SIGNED_IN, Visit, visited
+from tokenkit.web.visit import Visit, said, status_of, visited
 
 ADVANCES = {
     "step": ("Half a minute", 30.0),
@@ -51,7 +53,7 @@ def make_tokens(visit: Visit) -> Response:
         _check_place(place)
         made = visit.service.tokens.make(count=int(count), place=place)
     except VerifierError as error:
-        return _drawer_page(visit, 400, error=str(error))
+        return _drawer_page(visit, status_of(error), error=said(error))
     return visit.go("virtual-tokens", f"{counted(len(made), 'token')} made.")
 
 
@@ -89,7 +91,7 @@ def _now(visit: Visit, token: HardwareToken) -> dict[str, Any]:
     }
 
 
-@users
+@partial(users, is_use=False)
 def show_now(visit: Visit) -> Response:
     """The part of a token's page that its script fetches each second."""
     token = visit.service.tokens.find(visit.query("serial"))
@@ -142,12 +144,16 @@ def advance(visit: Visit) -> Response:
     if by not in ADVANCES:
         raise ValidationError(f"The clock is moved by one of these: {', '.join(ADVANCES)}.")
     if by not in _advances(visit):
-        demand(visit, "tokenkit:AdvanceClock")
+        visit.demand("tokenkit:AdvanceClock")
     words, seconds = ADVANCES[by]
-    visit.service.clock.advance(seconds)
+    try:
+        clock.advance(visit.service, seconds)
+    except ValueError as error:
+        raise ValidationError(f"{error}.") from None
     assert visit.session is not None
     # for who moves the clock no time has passed: everybody else's session may be over
-    visit.begin_session(visit.user, **visit.session.state)
+    state = visit.session.state
+    visit.begin_session(visit.user, mfa=state.get("mfa_s") is not None, **state)
     return visit.go("virtual-token", f"{words} later.", serial=serial_number)
 
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property, wraps
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -26,13 +28,18 @@ from tokenkit.verifier import (
     Verifier,
     VerifierError,
 )
-from tokenkit.verifier.console_sessions import ConsoleSession
+from tokenkit.verifier.console_sessions import ENROL, PASSWORD, SIGNED_IN
 from tokenkit.web.pages import render
 
 COOKIE = "tokenkit_console"
-# how far somebody is: the password was right; signed in, but an MFA device must be assigned before
-# anything else; signed in
-PASSWORD, ENROL, SIGNED_IN = "password", "enrol", "signed-in"
+# where somebody goes on who is so far
+START_PAGE = {
+    None: "sign-in",
+    PASSWORD: "sign-in/mfa",
+    ENROL: "assign",
+    SIGNED_IN: "security-credentials",
+}
+_log = logging.getLogger(__name__)
 _MOST_FIELDS = 100
 _SEE_OTHER = 303
 
@@ -40,19 +47,23 @@ _SEE_OTHER = 303
 class Visit:
     """What a handler works on. Handlers run in a thread: the verifier may block."""
 
-    def __init__(self, request: Request, form: FormData, json: Any = None) -> None:
+    def __init__(
+        self, request: Request, form: FormData, json: Any = None, *, is_use: bool = True
+    ) -> None:
         self.request = request
         self.form = form
         self.json = json
         self.service: Service = request.app.state.service
         self.verifier: Verifier = self.service.verifier
         self.cookie: str = request.cookies.get(COOKIE, "")
-        self.session = self.verifier.console_session(self.cookie) if self.cookie else None
+        self.session = None
+        if self.cookie:
+            self.session = self.verifier.console_session(self.cookie, prolong=is_use)
 
     @property
     def stage(self) -> str | None:
         """PASSWORD, ENROL or SIGNED_IN; None for a stranger."""
-        return None if self.session is None else str(self.session.state["stage"])
+        return None if self.session is None else self.session.stage
 
     @property
     def user(self) -> str:
@@ -86,12 +97,17 @@ class Visit:
         more = {} if client is None else {"aws:SourceIp": client.host}
         return authorise(self.service, self._principal, action, resource, more).allowed
 
-    def demand_own(self, action: str) -> None:
-        """AccessDenied unless the visitor may do ``action`` to the own user; who must assign a
-        device before anything else may do that.
+    def demand(self, action: str, resource: str = "*") -> None:
+        """AccessDenied unless the visitor may do ``action``."""
+        if not self.may(action, resource):
+            raise AccessDenied(f"You are not authorized to perform {action} on {resource}.")
+
+    def demand_own(self, action: str, resource: str | None = None) -> None:
+        """The same of what is the visitor's own, as the user is; who must assign a device before
+        anything else may do that.
         """
-        if self.stage != ENROL and not self.may(action, self._principal.arn):
-            raise AccessDenied(f"You are not authorized to perform {action}.")
+        if self.stage != ENROL:
+            self.demand(action, resource or self._principal.arn)
 
     @cached_property
     def _principal(self) -> Principal:
@@ -151,12 +167,19 @@ class Visit:
         """JSON, for the console's own scripts."""
         return self.with_cookie(JSONResponse(value, status))
 
-    def begin_session(self, user: str, stage: str, **state: object) -> None:
-        """A new session under a new id; the one before is ended."""
+    def begin_session(self, user: str, *, mfa: bool, **state: object) -> None:
+        """A new session under a new id, in the place of the one before.
+
+        AccessDenied if that was ended meanwhile, say by a new password.
+        """
+        before = None
         if self.session is not None:
-            self.verifier.end_console_session(self.session.token)
-        state = {"stage": stage, "signed_in_s": self.service.clock.now(), **state}
-        self._have(self.verifier.begin_console_session(user, state))
+            if self.session.user == user:
+                before = self.session.token
+            else:
+                self.verifier.end_console_session(self.session.token)
+        session = self.verifier.begin_console_session(user, state, mfa=mfa, after=before)
+        self.session, self.cookie = session, session.token
 
     def end_session(self) -> None:
         if self.session is not None:
@@ -169,7 +192,7 @@ class Visit:
         assert self.session is not None
         state = {**self.session.state, **changes}
         self.verifier.put_console_state(self.session.token, state)
-        self.session = ConsoleSession(self.session.token, self.session.user, state)
+        self.session = replace(self.session, state=state)
 
     def demand_csrf(self) -> None:
         """HTTPException 403 unless the form, or script, is of a page of this session."""
@@ -190,9 +213,6 @@ class Visit:
             )
         return response
 
-    def _have(self, session: ConsoleSession) -> None:
-        self.session, self.cookie = session, session.token
-
 
 def csrf_token(cookie: str) -> str:
     """What forms carry: made of the cookie, which another site can neither read nor set."""
@@ -203,11 +223,12 @@ Handler = Callable[[Visit], Response]
 
 
 def visited(
-    handler: Handler, stages: Iterable[str | None] = (SIGNED_IN,)
+    handler: Handler, stages: Iterable[str | None] = (SIGNED_IN,), *, is_use: bool = True
 ) -> Callable[[Request], Any]:
     """An endpoint of Starlette's for ``handler``, open to who is at one of ``stages``.
 
     Others are sent to where they can go on. What changes something is POST and has the CSRF token.
+    It keeps a session alive if ``is_use``: what scripts fetch by themselves does not.
     """
     allowed = frozenset(stages)
 
@@ -218,6 +239,7 @@ def visited(
             if request.headers.get("content-type", "").startswith("application/json"):
                 json = await _json(request)
             else:
+                _demand_utf8(request)
                 form = await request.form(max_fields=_MOST_FIELDS, max_files=1)
         try:
             return await run_in_threadpool(answer, request, form, json)
@@ -225,24 +247,22 @@ def visited(
             await form.close()
 
     def answer(request: Request, form: FormData, json: Any) -> Response:
-        visit = Visit(request, form, json)
+        visit = Visit(request, form, json, is_use=is_use)
         if request.method == "POST":
             visit.demand_csrf()
-        if visit.stage == ENROL and visit.verifier.devices(visit.user):
-            visit.begin_session(visit.user, PASSWORD)  # assigned elsewhere: it must be shown here
         if visit.stage not in allowed:
             return _send_on(visit, wants_json=json is not None)
         try:
             return handler(visit)
         except VerifierError as error:  # what the handler did not say at its form
             if json is not None:
-                return visit.answer({"error": str(error)}, status_of(error))
-            return visit.page("error.html", status_of(error), error=str(error))
+                return visit.answer({"error": said(error)}, status_of(error))
+            return visit.page("error.html", status_of(error), error=said(error))
 
     return endpoint
 
 
-_STATUS: tuple[tuple[type[VerifierError], int], ...] = (
+_STATUS_OF_ERROR: tuple[tuple[type[VerifierError], int], ...] = (
     (NoSuchEntity, 404),
     (Throttled, 429),
     (Locked, 403),
@@ -253,16 +273,35 @@ _STATUS: tuple[tuple[type[VerifierError], int], ...] = (
 
 def status_of(error: VerifierError) -> int:
     """HTTP's status code for a refusal."""
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+    return next((status for kind, status in _STATUS_OF_ERROR if isinstance(error, kind)), 400)
+
+
+def said(error: VerifierError) -> str:
+    """What a visitor is told. What a database says of itself is for whoever runs it."""
+    if isinstance(error, StoreError):
+        _log.error("%s", error)
+        return error.message
+    return str(error)
 
 
 def _send_on(visit: Visit, *, wants_json: bool) -> Response:
-    path = {None: "sign-in", PASSWORD: "sign-in/mfa", ENROL: "assign", SIGNED_IN: ""}[visit.stage]
+    path = START_PAGE[visit.stage]
     if wants_json:
         return visit.answer(
             {"error": "You are not signed in any more.", "go": visit.url(path)}, 403
         )
     return visit.go(path)
+
+
+def _demand_utf8(request: Request) -> None:
+    """HTTPException 400 for a form in another charset, by what Starlette decodes it by.
+
+    What Python knows as one may raise all kinds of errors, or make text that nothing can encode.
+    """
+    _, options = parse_options_header(request.headers.get("content-type"))
+    charset = options.get(b"charset", b"utf-8")
+    if charset.lower() != b"utf-8":
+        raise HTTPException(400, "Forms are in UTF-8.")
 
 
 async def _json(request: Request) -> Any:

@@ -157,6 +157,15 @@ def test_a_new_battery_starts_the_clock_where_it_stopped(make_token: MakeToken) 
     assert token.battery_empty
 
 
+def test_after_twenty_years_a_token_gets_a_new_battery(make_token: MakeToken) -> None:
+    token, clock = make_token(battery=SMALL)
+    clock.advance(20 * 365 * DAY_S)
+    assert not token.press().lit
+    token.replace_battery(60.0)
+    clock.advance(60)
+    assert token.press().lit
+
+
 def test_a_battery_changed_in_time_loses_the_outage_only(make_token: MakeToken) -> None:
     token, clock = make_token(battery=SMALL)
     clock.advance(3600)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.world.noise import LEAF_S, SPAN_S, ClockNoise
+from firmware_sim.world.noise import LEAF_S, SPAN_S, ClockNoise, EndlessNoise
 
 DAY_S = 86_400.0
 WHITE = 1e-8**2
@@ -168,3 +168,22 @@ def test_each_key_has_its_own_path_and_no_noise_is_none() -> None:
     for bad in (b"", bytes(65)):
         with pytest.raises(ValueError, match="1 to 64 bytes"):
             ClockNoise(WHITE, RANDOM_WALK, bad)
+
+
+def test_noise_goes_on_after_a_span() -> None:
+    """Without a jump in phase or frequency, as long as dates go, and by the same law."""
+    first = noise(WHITE, RANDOM_WALK, 1)
+    endless = EndlessNoise(WHITE, RANDOM_WALK, (1).to_bytes(4, "big"))
+    far = endless.phase_s(9000 * 365.25 * DAY_S)  # asked for first
+    for elapsed_s in (0.0, DAY_S, SPAN_S - 1.0):
+        assert endless.phase_s(elapsed_s) == first.phase_s(elapsed_s)
+        assert endless.rate(elapsed_s) == first.rate(elapsed_s)
+    for number in (1, 2):
+        edge_s = number * SPAN_S
+        step_s = endless.phase_s(edge_s + 1.0) - endless.phase_s(edge_s - 1.0)
+        assert step_s == pytest.approx(2.0 * endless.rate(edge_s), abs=1e-6)
+        assert endless.rate(edge_s) == pytest.approx(endless.rate(edge_s - LEAF_S), abs=1e-8)
+    again = EndlessNoise(WHITE, RANDOM_WALK, (1).to_bytes(4, "big"))
+    assert again.phase_s(9000 * 365.25 * DAY_S) == far
+    days = [endless.phase_s(SPAN_S + n * DAY_S) for n in range(15 * 365)]
+    assert allan_deviation(days, DAY_S) == pytest.approx(2e-8, rel=0.05)

@@ -177,7 +177,7 @@ def test_an_error_starts_at_zero() -> None:
     assert oscillator(Crystal(), place("car")).error_s(BORN_S) == 0.0
 
 
-@pytest.mark.parametrize("bad", [BORN_S - 1e-3, BORN_S + 17.1 * YEAR_S, math.nan, math.inf])
+@pytest.mark.parametrize("bad", [BORN_S - 1e-3, BORN_S + 10_001 * YEAR_S, math.nan, math.inf])
 def test_times_outside_its_life_are_refused(bad: float) -> None:
     clock = oscillator(Crystal(), place("desk"))
     for ask in (clock.error_s, clock.rate_ppm):

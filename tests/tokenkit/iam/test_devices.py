@@ -175,7 +175,9 @@ def test_a_hurried_second_attempt_is_refused_and_says_why(site: Any, iam: Any) -
     with pytest.raises(ClientError) as caught:
         iam.enable_mfa_device(**named, **phone.pair())
     headers = caught.value.response["ResponseMetadata"]["HTTPHeaders"]
-    assert headers["x-tokenkit-advice"] == "Rate exceeded. Try again in 5 s."
+    assert headers["x-tokenkit-advice"] == (
+        "Rate exceeded: a wrong code came before. Try again in 5 s."
+    )
 
 
 def test_a_hardware_token_by_the_serial_number_on_its_back(site: Any, iam: Any) -> None:

@@ -11,7 +11,8 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tokenkit.iam.app import MAX_BODY
+from tokenkit.iam.app import MAX_BODY, Iam
+from tokenkit.iam.signature import HttpRequest
 
 VERSIONS = {"iam": "2010-05-08", "sts": "2011-06-15"}
 
@@ -50,6 +51,20 @@ class Wire:
 @pytest.fixture
 def wire(site: Any) -> Wire:
     return Wire(site)
+
+
+def test_a_refusal_is_a_line_of_the_log(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "tokenkit.iam")
+    wire.send({}, b"Action=GetUser")
+    document = {"PolicyName": "p", "UserName": "root", "PolicyDocument": '{"Statement": [}'}
+    wire.send(*wire.signed("iam", Action="PutUserPolicy", **document))
+    assert wire.send(*wire.signed("iam", Action="GetUser"))[0] == 200
+    unknown, malformed = caplog.messages
+    assert unknown.startswith("a request by somebody unknown is refused: MissingAuthentication")
+    assert malformed.startswith(
+        "iam:PutUserPolicy by arn:aws:iam::123456789012:root is refused: MalformedPolicyDocument:"
+    )
+    assert "Expecting value: line 1 column 16" in malformed
 
 
 def test_a_body_that_is_too_large(wire: Wire) -> None:
@@ -149,3 +164,19 @@ def test_a_plus_in_an_address_is_one(wire: Wire, site: Any, iam: Any) -> None:
     for sent in (query, query.replace("1%2B1", "1+1")):
         assert wire.send({}, b"", "GET", f"/?{sent}")[0] == 200
         assert site.verifier.device_tags(phone.serial_number) == {"a": "1+1 ="}
+
+
+def test_a_database_that_fails_is_not_described(
+    wire: Wire, site: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers, body = wire.signed("iam", Action="ListUsers")
+    with site.verifier._store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE mfa_user RENAME TO mfa_gone")
+    request = HttpRequest("POST", "/", "", {k.lower(): v for k, v in headers.items()}, body)
+    status, answered, text = Iam(site.service).answer(request)
+    assert (status, "<Code>ServiceUnavailable</Code>" in text) == (503, True)
+    assert "<Message>The database failed.</Message>" in text
+    for told in (text, repr(answered)):
+        assert "mfa_user" not in told
+        assert "sqlite" not in told
+    assert "no such table: mfa_user" in caplog.text

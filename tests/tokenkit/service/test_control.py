@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenkit.verifier import InvalidAuthenticationCode
 from tokenkit.virtual import START_S
 
 from .conftest import Control
@@ -51,6 +52,7 @@ def test_the_clock_is_read_and_moved_forward(control: Control) -> None:
         ("advance", {"by": True}, "Expected"),
         ("advance", {}, "missing required field `by`"),
         ("advance", {"by": 1, "faster": True}, "unknown field `faster`"),
+        ("advance", {"bye": 5}, "; what may be said: by"),
         ("set", {"to": "2025-01-01T00:00:00Z"}, "time does not go back"),
         ("set", {"to": "2027-01-01"}, "no time zone"),
         ("set", {"to": "soon"}, "is no ISO 8601 time"),
@@ -64,10 +66,23 @@ def test_a_wrong_order_moves_nothing(
     assert control.service.clock.now() == START_S
 
 
+def test_the_log_tells_of_each_move(control: Control) -> None:
+    control.post("/clock/advance", by="1 h")
+    control.post("/clock/set", to=START_S + 5000)
+    lines = [json.loads(line) for line in control.service.verifier.export_audit()]
+    moves = [(line["at_s"], line["detail"]) for line in lines if line["event"] == "clock"]
+    assert moves == [
+        (START_S + 3600, {"by_s": 3600.0}),
+        (START_S + 5000, {"by_s": 1400.0}),
+    ]
+
+
 def test_time_ends(control: Control) -> None:
     control.post("/clock/set", to="9998-12-31T23:59:00Z")
     assert "year 9998" in control.post("/clock/advance", 400, by="2 min")["error"]
     control.post("/clock/advance", by="30 s")
+    control.post("/tokens", 201)
+    assert "year 9998" in control.post("/tokens/two-codes", 400)["error"]
 
 
 def test_a_token_is_made_pressed_and_enabled(control: Control) -> None:
@@ -103,25 +118,50 @@ def test_a_battery_is_changed(control: Control) -> None:
     control.post("/tokens", 201)
     control.post("/tokens/battery", outage="1 h")
     assert control.post("/tokens/press")["code"] is None
-    assert "has no power" in control.post("/tokens/two-codes", 409)["error"]
+    [token] = control.get("/tokens")
+    assert token["dark_until"] == "2026-01-01T01:00:15.000Z"
+    assert not token["battery_empty"]
+    why = "it has no power until 2026-01-01T01:00:15Z, when a new battery is in"
+    assert control.post("/tokens/press")["why_dark"] == why
+    assert why in control.post("/tokens/two-codes", 409)["error"]
     assert "without a battery already" in control.post("/tokens/battery", 409)["error"]
     control.post("/clock/advance", by="61 min")
     assert control.post("/tokens/press")["code"] is not None
     [token] = control.get("/tokens")
     assert token["error_s"] == pytest.approx(-3600, abs=10)
+    assert token["dark_until"] is None
+
+
+def test_an_empty_battery_is_changed_however_late(control: Control) -> None:
+    control.post("/tokens", 201)
+    control.post("/clock/advance", by="20 years")
+    assert "battery is empty" in control.post("/tokens/press")["why_dark"]
+    control.post("/tokens/battery", outage="60 s")
+    control.post("/clock/advance", by="60 s")
+    assert control.post("/tokens/press")["code"] is not None
 
 
 def test_the_only_token_needs_no_name(control: Control) -> None:
-    assert "there is none" in control.post("/tokens/press", 404)["error"]
+    assert "make-tokens makes some" in control.post("/tokens/press", 404)["error"]
     control.post("/tokens", 201, count=2)
-    assert "there are 2" in control.post("/tokens/press", 404)["error"]
+    assert "--serial): there are 2" in control.post("/tokens/press", 404)["error"]
     assert "no virtual token X" in control.post("/tokens/press", 404, serial_number="X")["error"]
 
 
 def test_a_locked_device_is_unlocked(control: Control) -> None:
     app = control.service.verifier.create_authenticator_app("phone")
-    answer = control.post("/devices/unlock", serial_number=app.serial_number)
-    assert answer == {"serial_number": app.serial_number}
+    verifier = control.service.verifier
+    unlock = {"serial_number": app.serial_number}
+    untouched = {**unlock, "failures": 0, "was_locked": False}
+    assert control.post("/devices/unlock", **unlock) == untouched
+    for _ in range(verifier.totp.lock_after):
+        with pytest.raises(InvalidAuthenticationCode):
+            verifier.enable("root", app.serial_number, "000000", "000000")
+        control.post("/clock/advance", by="1 day")
+    locked = {**unlock, "failures": verifier.totp.lock_after, "was_locked": True}
+    assert control.post("/devices/unlock", **unlock) == locked
+    assert control.post("/devices/unlock", **unlock) == untouched
+    assert "does not exist" in control.post("/devices/unlock", 404, serial_number="NOPE")["error"]
     assert "does not exist" in control.post("/devices/unlock", 404, serial_number="A" * 9)["error"]
 
 
@@ -197,3 +237,13 @@ def test_any_order_is_answered_with_a_message(control: Control) -> None:
         assert (answer.status_code == 200) != ("error" in answer.json())
 
     check()
+
+
+def test_a_database_that_fails_is_not_described(
+    control: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    with control.service.verifier._store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE mfa_user RENAME TO mfa_gone")
+    answer = control.http.get("/users")
+    assert (answer.status_code, answer.json()) == (503, {"error": "The database failed."})
+    assert "no such table: mfa_user" in caplog.text

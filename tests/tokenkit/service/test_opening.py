@@ -1,5 +1,6 @@
 """A service on a database that stays: time, tokens and root go on where they were."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,10 @@ import pytest
 from tokenkit.service.opening import opened_service
 from tokenkit.service.policy_file import policies
 from tokenkit.service.root_account import RootAccountError, prepare_root
-from tokenkit.verifier import AccessDenied, Verifier
+from tokenkit.verifier import AccessDenied, Replayed, Verifier
+from tokenkit.verifier.backup import backup, restore
+from tokenkit.verifier.seed_file import read_seed_file
+from tokenkit.verifier.store import Store, parse_url
 from tokenkit.virtual import World, write_csv
 
 KEY = bytes(32)
@@ -19,7 +23,7 @@ def random_bytes(count: int) -> bytes:
     return bytes(range(count))
 
 
-def test_time_goes_on_where_the_log_ends(tmp_path: Path) -> None:
+def test_time_goes_on_where_the_log_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     url = f"sqlite:///{tmp_path / 'mfa.db'}"
     with opened_service(url, KEY, NONE) as service:
         service.clock.advance(YEAR_S)
@@ -27,8 +31,47 @@ def test_time_goes_on_where_the_log_ends(tmp_path: Path) -> None:
         service.verifier.create_user("ann")
     with opened_service(url, KEY, NONE) as service:
         assert last_s <= service.clock.now() < last_s + 3600
+    assert caplog.messages == []
     with opened_service(url, KEY, NONE, simulated=True, start_s=0.0) as service:
         assert service.clock.now() >= last_s
+    [warning] = caplog.messages
+    assert "where the database's log ends, not at 1970-01-01T00:00:00" in warning
+
+
+def test_time_goes_on_where_the_log_was_latest(tmp_path: Path) -> None:
+    """Which is not where it ends, if another process wrote to it by the computer's clock."""
+    url = f"sqlite:///{tmp_path / 'mfa.db'}"
+    with opened_service(url, KEY, NONE) as service:
+        service.clock.advance(YEAR_S)
+        latest_s = service.clock.now()
+        service.verifier.create_user("ann")
+    with Verifier(url, sealing_key=KEY) as verifier:
+        verifier.create_user("ben")
+    with opened_service(url, KEY, NONE) as service:
+        assert service.clock.now() >= latest_s
+
+
+def test_after_a_restore_time_goes_on_and_used_codes_stay_used(tmp_path: Path) -> None:
+    url, path = f"sqlite:///{tmp_path / 'mfa.db'}", tmp_path / "backup"
+    with opened_service(url, KEY, NONE, tokens=1) as service:
+        service.clock.advance(2 * YEAR_S)
+        [token] = service.tokens.all()
+        service.verifier.enable("root", token.serial_number, *token.two_codes())
+        service.clock.advance(60)
+        with closing(Store(parse_url(url))) as store:
+            backup(store, path)
+        service.clock.advance(60)
+        code = token.code()
+        service.verifier.sign_in("root", code)
+        used_s = service.clock.now()
+    url = f"sqlite:///{tmp_path / 'restored.db'}"
+    with closing(Store(parse_url(url))) as store:
+        restore(store, path)
+    with opened_service(url, KEY, NONE) as service:
+        assert used_s - 125 < service.clock.now() < used_s
+        service.clock.set(used_s)
+        with pytest.raises(Replayed):
+            service.verifier.sign_in("root", code)
 
 
 def test_a_simulated_clock_begins_where_it_is_told() -> None:
@@ -41,7 +84,7 @@ def test_tokens_of_a_process_before_are_passed_over(tmp_path: Path) -> None:
     seeds = tmp_path / "seeds.csv"
     write_csv(World(seed=1).make_batch("SHELF", 3).tokens, seeds)
     for numbers in ([1, 2], [3, 4]):
-        with opened_service(url, KEY, NONE, seed_file=seeds, tokens=2) as service:
+        with opened_service(url, KEY, NONE, seeds=read_seed_file(seeds), tokens=2) as service:
             made = [token.serial_number for token in service.tokens.all()]
             assert made == [f"TKTEST{number:08}" for number in numbers]
             assert service.verifier.known_serial_numbers(["SHELF00000003"])

@@ -63,6 +63,11 @@ def test_a_file_says_what_differs(tmp_path: Path) -> None:
         ("[totp]\ndrift = 'ratte'", 2, "'drift' cannot be 'ratte'; did you mean 'rate'?"),
         ("[webauthn]\nattestation = 'direct'", 2, "needs trusted_roots"),
         ("[webauthn]\ntrusted_roots = ['no.pem']", 2, "no.pem: No such file"),
+        *(
+            (f"[webauthn]\ntrusted_roots = [\n'{name}']", 3, f"{name}: no certificate in PEM")
+            for name in ("garbage", "garbage.pem")
+        ),
+        ("[webauthn]\nmetadata_root = 'garbage'", 2, "garbage: no certificate in PEM or DER"),
         ("[webauthn]\ntrusted_roots = [1]", 2, "must be text in quotes, not a whole number"),
         ("[webauthn]\nattestation_formats = [\n'packed',\n'packet']", 4, "did you mean 'packed'?"),
         ("[webauthn]\norigin = 'example.com'", 2, "'origin' 'example.com': it is https://HOST"),
@@ -75,6 +80,8 @@ def test_a_file_says_what_differs(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_its_line(
     tmp_path: Path, text: str, line: int, message: str
 ) -> None:
+    (tmp_path / "garbage").write_bytes(bytes(10))
+    (tmp_path / "garbage.pem").write_bytes(b"-----BEGIN CERTIFICATE-----")
     file = tmp_path / "policy.toml"
     file.write_text(text)
     with pytest.raises(PolicyFileError) as refused:
@@ -82,6 +89,28 @@ def test_a_mistake_is_told_with_its_line(
     assert str(refused.value).startswith(f"{file}:{line}: ")
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_all_mistakes_are_told_in_their_order(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(
+        "[account]\nminimum_devices = 9\n[webauthn]\nattestation = 'direct'\n"
+        "trusted_roots = ['no.pem']\n[totp]\nwindow = 1\ndelay = 5\n[top]\n"
+    )
+    with pytest.raises(PolicyFileError) as refused:
+        policies(file, ORIGIN)
+    lines = str(refused.value).splitlines()
+    assert [int(line.split(":")[1]) for line in lines] == [2, 5, 7, 8, 9]
+    assert "no.pem: No such file" in lines[1]
+
+
+def test_what_is_no_metadata_is_told(tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_bytes(virtual.root_certificate_pem())
+    (tmp_path / "blob").write_text("garbage")
+    file = tmp_path / "policy.toml"
+    file.write_text("[webauthn]\nmetadata_root = 'root.pem'\nmetadata = 'blob'\n")
+    with pytest.raises(PolicyFileError, match=r":3: 'metadata' is no FIDO MDS3 BLOB"):
+        policies(file, ORIGIN)
 
 
 def test_what_is_no_text_is_told(tmp_path: Path) -> None:

@@ -169,6 +169,14 @@ def test_the_log_holds_no_codes(bench: Any) -> None:
     ]
 
 
+def test_the_log_holds_no_serial_number_that_is_none(bench: Any) -> None:
+    """Whoever mixes up the fields of a form types a password there."""
+    with pytest.raises(NoSuchEntity):
+        bench.verifier.enable("root", "correct-horse9", "123456", "123456")
+    [event] = bench.verifier.audit()
+    assert (event.event, event.user, event.serial_number) == ("enable-refused", "root", None)
+
+
 def test_errors_have_iams_code_and_message_and_say_what_to_do() -> None:
     from tokenkit import verifier
 

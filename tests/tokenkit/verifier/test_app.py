@@ -14,6 +14,7 @@ from tokenkit.verifier import (
     DeleteConflict,
     DeviceKind,
     EntityAlreadyExists,
+    InvalidAuthenticationCode,
     NoSuchEntity,
     ValidationError,
 )
@@ -98,3 +99,24 @@ def test_only_apps_can_be_deleted(bench: Any, tmp_path: Any) -> None:
             bench.verifier.delete_authenticator_app(number)
     with pytest.raises(EntityAlreadyExists):
         bench.verifier.import_seeds(tmp_path / "seeds.csv")
+
+
+def test_an_app_and_its_seed_are_stored_once_its_codes_are_right(make_bench: Any) -> None:
+    bench = make_bench()
+    verifier = bench.verifier
+    app = verifier.offer_authenticator_app("phone")
+    phone = bench.token(app.serial_number, app.secret)
+    assert verifier.virtual_devices() == []
+    with pytest.raises(InvalidAuthenticationCode):
+        verifier.enable_app("root", app, phone.code(), phone.code(), name="phone")
+    assert verifier.virtual_devices() == []
+    assert verifier.audit()[-1].event == "enable-refused"
+    device = verifier.enable_app("root", app, *phone.pair(-1), name="phone")
+    assert (device.serial_number, device.user, device.name) == (app.serial_number, "root", "phone")
+    assert "offset_s" in verifier.audit()[-1].detail
+    with pytest.raises(EntityAlreadyExists):
+        verifier.offer_authenticator_app("phone")
+    with pytest.raises(EntityAlreadyExists):
+        verifier.enable_app("root", app, *phone.pair(-1), name="phone")
+    bench.wait(30)
+    assert bench.sign_in(phone).device.name == "phone"

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from tokenkit.verifier import AuditEvent, NoSuchEntity, ValidationError, Verifier
 
+WRONG: list[Any] = ["\0", "x\0y-x\0y-x\0y", "", "a b", "\ud800" * 9, "x" * 257, 5, b"sign-in"]
+
 
 @pytest.fixture(scope="module")
 def verifier(make_bench: Any) -> Verifier:
@@ -39,7 +41,7 @@ def pages(verifier: Verifier, limit: int, **filters: Any) -> list[AuditEvent]:
 @given(
     st.integers(1, 12),
     st.sampled_from([None, "ann", "ben", "nobody"]),
-    st.sampled_from([None, "arn:aws:iam::123456789012:mfa/ann-phone", "nothing"]),
+    st.sampled_from([None, "arn:aws:iam::123456789012:mfa/ann-phone", "nobody-has-it"]),
     st.sampled_from([None, "sign-in", "delete-user", "sign"]),
     st.sampled_from([None, True, False]),
 )
@@ -75,3 +77,15 @@ def test_the_last_page_has_none_older(verifier: Verifier) -> None:
 def test_limits(verifier: Verifier, limit: int) -> None:
     with pytest.raises(ValidationError, match="limit is from 1 to 1000"):
         verifier.audit_page(limit=limit)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        *({name: text} for name in ("user", "serial_number", "event") for text in WRONG),
+        *({"before": before} for before in (0, -1, 2**63, "1")),
+    ],
+)
+def test_what_no_line_can_have(verifier: Verifier, filters: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        verifier.audit_page(**filters)

@@ -110,7 +110,7 @@ class TestRestoring:
             Verifier(new_url, sealing_key=KEY[::-1])
         with Verifier(new_url, now=lambda: bench.now_s, sealing_key=KEY) as after:
             assert after.verify_audit().lines == len(after.audit())
-            assert after.find_access_key(bench.access_key.id).secret == bench.access_key.secret
+            assert after.find_signer(bench.access_key.id)[0].secret == bench.access_key.secret
             after.check_password("ann", "correct horse")
             assert after.user("ann").has_password
             bench.wait(210)
@@ -143,7 +143,7 @@ class TestRestoring:
             with pytest.raises(Replayed):
                 after.resync("ann", phone.serial_number, *phone.pair(-1))
             after.unlock(phone.serial_number)
-            assert 150 <= done.wait_s <= 210 + days * 8.64 + 30
+            assert 150 <= done.wait_s <= 210 + days * 8.64 + 30 + 150
             bench.wait(done.wait_s)
             bench.sign_in(phone, phone.code(), "ann")
 
@@ -197,15 +197,83 @@ class TestRestoring:
         with Verifier(new, **options) as bench.verifier:
             bench.sign_in(phone)
 
-    def test_a_clock_that_was_ahead(self, bench: Any, tmp_path: Path) -> None:
-        """What was used up further ahead stays used."""
+    @pytest.mark.parametrize("ppm", [-20, 20])
+    @pytest.mark.parametrize("days", [0, 100, 365])
+    def test_the_wait_where_the_rate_is_known(
+        self, make_bench: Any, tmp_path: Path, ppm: int, days: int
+    ) -> None:
+        """The offset in steps is old; the rate that was learned tells of the time since."""
+        policy, path = TotpPolicy(drift="rate"), tmp_path / "backup"
+        url, new = f"sqlite:///{tmp_path}/mfa.db", f"sqlite:///{tmp_path}/restored.db"
+        bench = make_bench(url=url, sealing_key=KEY, totp=policy)
+        bench.url = url
+        phone = bench.phone()
+
+        def drift(days: float) -> None:
+            bench.wait(days * DAY_S)
+            phone.offset_s += ppm * 1e-6 * days * DAY_S
+
+        for _ in range(60):
+            drift(7)
+            bench.sign_in(phone)
+        drift(days)
+        bench.wait(17)
+        backed_up(bench, path)
+        done = restored(bench, path, new)
+        bench.verifier.close()
+        bench.wait(done.wait_s)
+        options: Any = {"now": lambda: bench.now_s, "sealing_key": KEY, "totp": policy}
+        with Verifier(new, **options) as bench.verifier:
+            bench.sign_in(phone)
+
+    def test_by_the_clock_of_the_service(self, bench: Any, tmp_path: Path) -> None:
+        """It may be years ahead of the computer's, and the log's last line is not its latest."""
+        path, url = tmp_path / "backup", f"sqlite:///{tmp_path}/restored.db"
+        bench.wait(900 * DAY_S)
+        bench.verifier.create_user("late")
+        late_s = bench.now_s
+        bench.wait(-10)
+        bench.verifier.create_user("later")
+        bench.wait(-900 * DAY_S)
+        backed_up(bench, path)
+        done = restored(bench, path, url)
+        assert done.made_s == late_s
+        with Verifier(url, now=lambda: bench.now_s, sealing_key=KEY) as after:
+            bench.verifier.close()
+            bench.verifier = after
+            assert after.audit()[-1].at_s == after.latest_s() == late_s
+            bench.now_s = late_s + 60
+            for step in range(2):
+                with pytest.raises(Replayed):
+                    bench.sign_in(bench.phone_of_ann, bench.phone_of_ann.code(-step), "ann")
+                after.unlock(bench.phone_of_ann.serial_number)
+            bench.now_s = late_s + done.wait_s
+            bench.sign_in(bench.phone_of_ann, user="ann")
+
+    def test_until_when_it_went_on(self, bench: Any, tmp_path: Path) -> None:
+        """Codes that were used long after the backup, by a clock that was moved."""
         path, url = tmp_path / "backup", f"sqlite:///{tmp_path}/restored.db"
         backed_up(bench, path)
-        bench.wait(-DAY_S)
+        made_s = bench.now_s
+        bench.wait(30 * DAY_S)
+        code = bench.phone_of_ann.code()
+        bench.sign_in(bench.phone_of_ann, code, "ann")
+        until_s, bench.now_s = bench.now_s, made_s
+        done = restored(bench, path, url, until_s=until_s)
+        bench.verifier.close()
+        with Verifier(url, now=lambda: bench.now_s, sealing_key=KEY) as bench.verifier:
+            assert (done.made_s, bench.verifier.latest_s()) == (made_s, until_s)
+            bench.now_s = until_s
+            with pytest.raises(Replayed):
+                bench.sign_in(bench.phone_of_ann, code, "ann")
+
+    def test_what_was_used_up_further_ahead_stays_used(self, bench: Any, tmp_path: Path) -> None:
+        path, url = tmp_path / "backup", f"sqlite:///{tmp_path}/restored.db"
+        with bench.verifier._store.transaction() as connection:
+            connection.execute(sa.update(store.devices).values(last_counter=10**9))
+        backed_up(bench, path)
         restored(bench, path, url)
-        [before] = [r for r in rows_of(bench.url)["mfa_device"] if r.user == "ann"]
-        [after] = [r for r in rows_of(url)["mfa_device"] if r.user == "ann"]
-        assert after.last_counter == before.last_counter
+        assert {row.last_counter for row in rows_of(url)["mfa_device"]} == {10**9}
 
     def test_only_into_an_empty_database(self, bench: Any, new_url: str, tmp_path: Path) -> None:
         backed_up(bench, tmp_path / "backup")
@@ -365,6 +433,12 @@ class TestTheCommands:
             capsys, "restore", "--db", f"sqlite:///{tmp_path}/more.db", path, "--window-steps", "3"
         )
         assert "no code is accepted for " in out
+        status, out, _ = self.run(
+            *(capsys, "restore", "--db", f"sqlite:///{tmp_path}/until.db", path),
+            *("--until", "2099-01-01T00:00:00Z"),
+        )
+        [*_, line] = rows_of(f"sqlite:///{tmp_path}/until.db")["mfa_audit"]
+        assert (status, line.at_s) == (0, 4_070_908_800.0)
 
     def test_migrate(self, bench: Any, capsys: Any) -> None:
         assert self.run(capsys, "migrate", "--db", bench.url) == (

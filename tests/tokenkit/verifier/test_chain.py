@@ -115,7 +115,9 @@ class TestTheChain:
         noted = bytes.fromhex(log_of(lines)[-1].hash)
         lines[0]["event"] = "f"
         assert verify_chain(log_of(lines)).lines == 3
-        with pytest.raises(BrokenChain, match="line 4: no line has the hash that was noted"):
+        with pytest.raises(
+            BrokenChain, match="after its last line, 3: no line has the hash that was noted"
+        ):
             verify_chain(log_of(lines), noted)
         assert verify_chain([], FIRST).noted_line == 0
 
@@ -208,7 +210,9 @@ class TestTheDatabase:
         with bench.verifier._store.transaction() as connection:
             connection.execute(sa.update(store.audit_head).values(lines=4, hash=head))
         assert bench.verifier.verify_audit().lines == 4
-        with pytest.raises(BrokenChain, match="line 5: no line has the hash that was noted"):
+        with pytest.raises(
+            BrokenChain, match="after its last line, 4: no line has the hash that was noted"
+        ):
             bench.verifier.verify_audit(noted)
 
     def test_writers_at_once_keep_one_chain(self, bench: Any, make_bench: Any) -> None:
@@ -322,10 +326,33 @@ class TestTheCommands:
         path.write_text("".join(cut))
         assert self.run(capsys, "verify", str(path))[0] == 0
         status, _, err = self.run(capsys, "verify", str(path), "--head", head)
-        assert (status, "The log is broken at line 5: no line has the hash" in err) == (1, True)
+        assert (
+            status,
+            "The log is broken after its last line, 4: no line has the hash" in err,
+        ) == (1, True)
         path.write_text("".join(cut).replace('"enable"', '"disable"'))
         status, out, _ = self.run(capsys, "verify", str(path), "--json")
         assert (status, json.loads(out)["line"]) == (1, 3)
+
+    @pytest.mark.parametrize(
+        ("contents", "message"),
+        [
+            (b"", "it is empty: there is nothing to verify"),
+            (b"\x89PNG\r\n", "it is no log that tokenkit audit export wrote"),
+        ],
+    )
+    def test_what_is_no_log_is_bad_input(
+        self, capsys: Any, tmp_path: Path, contents: bytes, message: str
+    ) -> None:
+        path = tmp_path / "log"
+        path.write_bytes(contents)
+        status, out, err = self.run(capsys, "verify", str(path))
+        assert (status, out, err) == (2, "", f"tokenkit: {path}: {message}\n")
+
+    def test_nothing_to_show(self, bench: Any, capsys: Any) -> None:
+        some_requests(bench)
+        show = ("show", "--db", bench.url)
+        assert self.run(capsys, *show, "--user", "nobody") == (0, "none\n", "")
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -5,12 +5,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import Any
 
 import pytest
 
 from tokenkit.verifier import Replayed, TotpPolicy, Verifier, VerifierError
+from tokenkit.verifier.console_sessions import IDLE_S
 from tokenkit.verifier.seed_file import parse_seed_file
 
 THREADS = 6
@@ -223,3 +225,28 @@ with context.Pool(64) as pool:
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
     with bench.verifier, pytest.raises(Replayed):
         bench.sign_in(phone)
+
+
+@everywhere
+def test_first_devices_of_several_users_while_others_come(bench: Any) -> None:
+    """All wait for each other in one order: users, what they have, names, the log."""
+    verifier = bench.verifier
+    for round_ in range(4):
+        sessions, requests = {}, []
+        for user in (f"ann{round_}", f"ben{round_}"):
+            verifier.create_user(user)
+            sessions[user] = [verifier.begin_console_session(user, {}).token for _ in range(2)]
+        bench.wait(IDLE_S)  # who begins a session clears away those
+        for user, tokens in sessions.items():
+            for number, token in enumerate(tokens):
+                app = verifier.offer_authenticator_app(f"{user}-{number}")
+                phone = bench.token(app.serial_number, app.secret)
+                enable = partial(verifier.enable_app, user, app, *phone.pair(-1), name="phone")
+                requests.append(partial(enable, session=token))
+                requests.append(partial(verifier.create_authenticator_app, f"{user}-{number}"))
+                requests.append(partial(verifier.begin_console_session, user, {}))
+                requests.append(partial(verifier.set_password, user, "correct horse"))
+        outcomes = at_once(requests)
+        assert set(outcomes) <= {"accepted", "EntityAlreadyExists", "AccessDenied"}
+        held = verifier.devices()
+        assert len(held) == len({device.user for device in held})  # a password alone enables one

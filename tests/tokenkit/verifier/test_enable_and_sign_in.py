@@ -243,11 +243,11 @@ class TestSigningIn:
     ) -> None:
         """On a database that locks no rows both may have read the same state."""
         phone = bench.phone()
-        find_device = records.find_device
+        lock_device = records.lock_device
         with bench.verifier._store.transaction() as connection:
-            before = find_device(connection, phone.serial_number)
+            before = lock_device(connection, phone.serial_number)
         bench.sign_in(phone)
-        monkeypatch.setattr(records, "find_device", lambda *_: before)
+        monkeypatch.setattr(records, "lock_device", lambda *_: before)
         with pytest.raises(Replayed, match="by another request just now"):
             bench.sign_in(phone)
 

@@ -129,6 +129,33 @@ class TestDevices:
         assert kinds_of(device) == [FindingKind.DRIFTING][: int(drifting)]
 
     @pytest.mark.parametrize(
+        ("members", "what"),
+        [
+            (
+                {"predicted_offset_s": 26.0},
+                "Its next code may be refused: its clock is 26 s ahead by now, give or take 20 s,"
+                " and codes are accepted from 30 s behind to 30 s ahead.",
+            ),
+            (
+                {"predicted_offset_s": -0.4, "uncertainty_s": 80.0, "failures": 1},
+                "Its last code was refused, and its clock may be why: its clock is on time by now,"
+                " give or take 80 s, and codes are accepted from 30 s behind to 30 s ahead.",
+            ),
+            (
+                {"predicted_offset_s": -160.0, "failures": 1},
+                "Its codes are probably refused: its clock is 160 s behind by now, give or take"
+                " 20 s, and codes are accepted from 30 s behind to 30 s ahead.",
+            ),
+        ],
+    )
+    def test_drifting_says_whether_the_window_is_left(
+        self, members: dict[str, Any], what: str
+    ) -> None:
+        seen = {"period_s": 30, "uncertainty_s": 20.0, "window_s": (-30.0, 30.0), **members}
+        [found] = find([ANN], [token(**seen)], AccountPolicy(), WebAuthnPolicy(), NOW_S)
+        assert found.what == what
+
+    @pytest.mark.parametrize(
         ("form", "aaguid", "aaguids", "untrusted"),
         [
             ("packed", "00000000-0000-0000-0000-000000000001", (), False),

@@ -1,8 +1,13 @@
 """Passwords: kept as hashes, guesses slowed down, nothing told of what was wrong."""
 
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +19,8 @@ from tokenkit.verifier import (
     Throttled,
     TotpPolicy,
     ValidationError,
+    VerifierError,
+    passwords,
 )
 
 GOOD, WRONG = "correct horse", "battery staple"
@@ -112,10 +119,27 @@ class TestRefused:
         bench.wait(5)
         verifier.check_password("ann", GOOD)
 
-    def test_nobody_can_lock_out_another(self, verifier: Any, bench: Any) -> None:
+    def test_wrong_ones_never_lock_for_good(self, verifier: Any, bench: Any) -> None:
         for _ in range(50):
             refused(verifier)
             bench.wait(900)
+        verifier.check_password("ann", GOOD)
+
+    def test_whoever_guesses_on_keeps_the_owner_out_until_the_guessing_ends(
+        self, verifier: Any, bench: Any
+    ) -> None:
+        guesses = 0
+        for _ in range(60):
+            try:
+                verifier.check_password("ann", WRONG)
+            except Throttled:
+                with pytest.raises(Throttled):
+                    verifier.check_password("ann", GOOD)
+            except AccessDenied:
+                guesses += 1
+            bench.wait(5)
+        assert guesses >= 10
+        bench.wait(45)
         verifier.check_password("ann", GOOD)
 
     def test_the_longest_wait(self, make_bench: Any) -> None:
@@ -134,7 +158,126 @@ class TestRefused:
         verifier.check_password("root", GOOD)
 
 
+class Slow:
+    """Argon2id, with something that happens whenever it is computed."""
+
+    def __init__(self, meanwhile: Callable[[], None], **options: Any) -> None:
+        self._meanwhile = meanwhile
+        self._made = Argon2id(**options)
+
+    def derive(self, password: bytes) -> bytes:
+        self._meanwhile()
+        return self._made.derive(password)
+
+    def derive_phc_encoded(self, password: bytes) -> str:
+        self._meanwhile()
+        return self._made.derive_phc_encoded(password)
+
+
+@pytest.fixture
+def whenever_hashed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Let something happen while passwords are hashed."""
+
+    def let(meanwhile: Callable[[], None]) -> None:
+        class Made(Slow):
+            def __init__(self, **options: Any) -> None:
+                super().__init__(meanwhile, **options)
+
+            @staticmethod
+            def verify_phc_encoded(password: bytes, hashed: str) -> None:
+                meanwhile()
+                Argon2id.verify_phc_encoded(password, hashed)
+
+        monkeypatch.setattr(passwords, "Argon2id", Made)
+
+    return let
+
+
+class TestHashing:
+    """It takes long, and strangers can ask for it."""
+
+    def test_nobody_waits_for_it(self, verifier: Any, whenever_hashed: Any) -> None:
+        written: list[bool] = []
+
+        def write() -> None:
+            thread = threading.Thread(target=verifier.end_console_sessions, args=("ann",))
+            thread.start()
+            thread.join(20)
+            written.append(not thread.is_alive())
+
+        whenever_hashed(write)
+        verifier.check_password("ann", GOOD)
+        refused(verifier)
+        refused(verifier, "nobody")
+        with pytest.raises(Throttled):
+            verifier.check_password("ann", GOOD)
+        verifier.set_password("ann", "another one")
+        assert written == [True] * 5
+
+    def test_of_guesses_at_once_one_is_looked_at(self, verifier: Any, whenever_hashed: Any) -> None:
+        barrier = threading.Barrier(passwords.AT_ONCE)
+        whenever_hashed(lambda: (barrier.wait(20), None)[1])
+
+        def outcome(password: str) -> type[VerifierError] | None:
+            try:
+                verifier.check_password("ann", password)
+            except VerifierError as refusal:
+                return type(refusal)
+            return None
+
+        with ThreadPoolExecutor(passwords.AT_ONCE) as pool:
+            outcomes = Counter(pool.map(outcome, [WRONG] * passwords.AT_ONCE))
+        assert outcomes == {AccessDenied: 1, Throttled: passwords.AT_ONCE - 1}
+
+    def test_so_many_at_once(self, verifier: Any, whenever_hashed: Any) -> None:
+        lock, under_way, most = threading.Lock(), 0, 0
+        full = threading.Barrier(passwords.AT_ONCE)
+
+        def hashing() -> None:
+            nonlocal under_way, most
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            full.wait(20)
+            with lock:
+                under_way -= 1
+
+        whenever_hashed(hashing)
+        names = [f"nobody{number}" for number in range(3 * passwords.AT_ONCE)]
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(lambda name: refused(verifier, name), names))
+        assert most == passwords.AT_ONCE
+
+    def test_it_is_changed_meanwhile(self, verifier: Any, whenever_hashed: Any) -> None:
+        """The one that was right when it came is not any more."""
+        changed: list[str] = []
+
+        def change() -> None:
+            if not changed:
+                changed.append("another one")
+                verifier.set_password("ann", "another one")
+
+        whenever_hashed(change)
+        refused(verifier, password=GOOD)
+        verifier.set_password("ann", GOOD)
+        verifier.check_password("ann", GOOD)
+
+    def test_its_user_is_deleted_meanwhile(self, verifier: Any, whenever_hashed: Any) -> None:
+        def delete() -> None:
+            verifier.remove_password("ann")
+            verifier.delete_user("ann")
+
+        whenever_hashed(delete)
+        refused(verifier, password=GOOD)
+
+
 class TestKept:
+    def test_one_that_is_typed_as_a_name_is_not_in_the_log(self, verifier: Any) -> None:
+        refused(verifier, user="correct-horse9")
+        refused(verifier, user="ann")
+        assert [event.user for event in verifier.audit()[-2:]] == [None, "ann"]
+        assert "correct-horse9" not in repr(verifier.audit())
+
     def test_neither_log_nor_database_has_it(self, make_bench: Any, tmp_path: Any) -> None:
         bench = make_bench(url=f"sqlite:///{tmp_path}/mfa.db", sealing_key=bytes(32))
         bench.verifier.set_password("root", GOOD)

@@ -100,6 +100,33 @@ class TestDeleted:
         with pytest.raises(NoSuchEntity):
             verifier.user("ann")
 
+    def test_what_goes_along_goes_at_once_or_nothing_does(self, bench: Any) -> None:
+        verifier = bench.verifier
+        verifier.create_user("ann")
+        phone = bench.phone(user="ann")
+        key = verifier.create_access_key("ann")
+        verifier.set_password("ann", "correct horse")
+        verifier.put_user_policy("ann", "p", "{}")
+        session = verifier.begin_console_session("ann", {})
+        with pytest.raises(DeleteConflict, match="must delete policies first"):
+            verifier.delete_user("ann", along=["MFA device", "access keys", "login profile"])
+        assert [device.serial_number for device in verifier.devices("ann")] == [phone.serial_number]
+        assert verifier.access_keys("ann")
+        assert verifier.console_session(session.token) == session
+        all_of_it = ["MFA device", "access keys", "login profile", "policies"]
+        verifier.delete_user("ann", along=all_of_it)
+        assert verifier.audit()[-1].detail == {
+            "devices": [phone.serial_number],
+            "access_keys": [key.id],
+            "policies": ["p"],
+        }
+        assert verifier.console_session(session.token) is None
+        verifier.create_user("ann")
+        assert (verifier.devices("ann"), verifier.access_keys("ann")) == ([], [])
+        assert verifier.user_policies("ann") == {}
+        bench.wait(60)
+        bench.enable(phone)  # it is free again, and its codes are used up as before
+
     def test_not_root(self, bench: Any) -> None:
         with pytest.raises(DeleteConflict, match="The root user cannot be deleted"):
             bench.verifier.delete_user("root")

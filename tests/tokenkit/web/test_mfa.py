@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pyotp
 import pytest
 
-from tokenkit.verifier import AccountPolicy
+from tokenkit.verifier import AccountPolicy, StoreError
 from tokenkit.web.pending_apps import KEPT_S
 from tokenkit.web.sign_in import WRONG_CODE, WRONG_PAIR
 
@@ -55,6 +55,15 @@ def two_codes(browser: Any, app: pyotp.TOTP) -> dict[str, str]:
     return {"code1": first, "code2": code(browser, app)}
 
 
+def enable_token(browser: Any, user: str) -> None:
+    """As a program does, by IAM's API."""
+    [serial_number] = browser.service.tokens.make()
+    token = browser.service.tokens.find(serial_number)
+    first = token.code()
+    wait(browser)
+    browser.verifier.enable(user, serial_number, first, token.code())
+
+
 @pytest.fixture
 def app(browser: Any) -> pyotp.TOTP:
     """Ann's, with which she signed in; the code that it shows was not used."""
@@ -90,6 +99,43 @@ def test_a_first_device_ends_what_a_password_alone_began(
     assert browser.page == "security-credentials"
 
 
+def test_so_does_one_that_was_enabled_by_other_means(browser: Any) -> None:
+    browser.sign_in("ann")
+    enable_token(browser, "ann")
+    browser.open("security-credentials")
+    assert browser.page == "sign-in"
+
+
+def test_a_session_that_begins_as_the_first_device_is_enabled(browser: Any) -> None:
+    """Whatever was seen before, it is the devices at that moment that count."""
+    verifier, begin = browser.verifier, browser.verifier.begin_console_session
+
+    def slow(*given: Any, **more: Any) -> Any:
+        verifier.begin_console_session = begin
+        enable_token(browser, "ann")
+        return begin(*given, **more)
+
+    verifier.begin_console_session = slow
+    browser.sign_in("ann")
+    assert browser.page == "sign-in/mfa"
+
+
+def test_a_new_password_ends_who_is_half_way_in(browser: Any, app: pyotp.TOTP) -> None:
+    browser.send("sign-out")
+    browser.sign_in("ann")
+    verifier, sign_in = browser.verifier, browser.verifier.sign_in
+
+    def slow(user: str, given: str) -> None:
+        sign_in(user, given)
+        verifier.set_password("ann", "another one")
+
+    verifier.sign_in = slow
+    answer = browser.send("sign-in/mfa", code=code(browser, app))
+    assert answer.status_code == 403
+    browser.open("security-credentials")
+    assert browser.page == "sign-in"
+
+
 def test_one_text_for_all_codes_that_fail_and_a_way_out(browser: Any, app: pyotp.TOTP) -> None:
     used = code(browser, app)
     browser.send("sign-out")
@@ -100,7 +146,7 @@ def test_one_text_for_all_codes_that_fail_and_a_way_out(browser: Any, app: pyotp
     for wrong in (used, "000000", "soon", ""):
         answer = browser.send("sign-in/mfa", code=wrong)
         assert answer.status_code == 403
-        assert browser.error() == WRONG_CODE
+        assert browser.error().startswith(WRONG_CODE)
         assert 'href="/console/sign-in/resync"' in answer.text
         assert 'value="000000"' not in answer.text
 
@@ -114,11 +160,11 @@ def test_a_device_out_of_step_is_set_right_at_sign_in(browser: Any, app: pyotp.T
         return app.at(browser.service.clock.now() + ahead_s)
 
     browser.send("sign-in/mfa", code=shown())
-    assert browser.error() == WRONG_CODE
+    assert browser.error().startswith(WRONG_CODE)
     browser.open("sign-in/resync")
     serial_number = browser.verifier.devices("ann")[0].serial_number
     browser.send("sign-in/resync", serial=serial_number, code1=shown(), code2=shown())
-    assert browser.error() == WRONG_PAIR
+    assert browser.error().startswith(WRONG_PAIR)
     wait(browser, 60)
     first = shown()
     wait(browser)
@@ -126,7 +172,7 @@ def test_a_device_out_of_step_is_set_right_at_sign_in(browser: Any, app: pyotp.T
     assert browser.page == "sign-in/mfa"
     assert "synchronised" in browser.message()
     browser.send("sign-in/mfa", code=shown())
-    assert browser.error() == WRONG_CODE  # two codes set it right, a third signs in
+    assert browser.error().startswith(WRONG_CODE)  # two codes set it right, a third signs in
     wait(browser, 60)
     browser.send("sign-in/mfa", code=shown())
     assert browser.page == "security-credentials"
@@ -142,9 +188,29 @@ def test_nobody_sets_another_users_device_right(
     for path in ("resync", "remove"):
         answer = root.send(path, serial=device.serial_number, **two_codes(browser, app))
         assert answer.status_code == 404
-        assert "You have no such MFA device" in root.error()
+        assert "There is no MFA device" in root.error()
         root.open("assign")
     assert browser.verifier.devices("ann") == [device]
+
+
+def test_after_wrong_codes_the_qr_code_is_there_still(browser: Any) -> None:
+    browser.sign_in("ann")
+    choose_app(browser)
+    folded = r"<details>\s*<summary>Show QR code"
+    assert re.search(folded, browser.answer.text)
+    for code1 in ("000000", "000001", "no code"):  # wrong, too soon, and not even one
+        browser.send("assign/authenticator-app", code1=code1, code2="000000")
+        assert browser.error()
+        assert re.search(r"<details open>\s*<summary>Show QR code", browser.answer.text)
+
+
+def test_whose_token_is_a_virtual_one_is_shown_the_way(browser: Any, app: pyotp.TOTP) -> None:
+    link = '<a href="/console/virtual-tokens">Virtual tokens</a>'
+    browser.send("sign-out")
+    browser.sign_in("ann")
+    assert link not in browser.answer.text
+    browser.service.tokens.make()
+    assert link in browser.open("sign-in/mfa").text
 
 
 def test_codes_may_be_typed_in_groups(browser: Any) -> None:
@@ -154,6 +220,40 @@ def test_codes_may_be_typed_in_groups(browser: Any) -> None:
     grouped = {name: f" {each[:3]} {each[3:]}" for name, each in codes.items()}
     browser.send("assign/authenticator-app", **grouped)
     assert browser.page == "security-credentials"
+
+
+def test_a_seed_is_shown_to_the_session_that_began_it_alone(
+    browser: Any, new_browser: Callable[[], Any]
+) -> None:
+    thief = new_browser()
+    thief.sign_in("ann")
+    browser.sign_in("ann")
+    app = choose_app(browser)
+    for path in ("assign/authenticator-app", "assign"):
+        thief.open(path)
+        assert thief.page == "assign"
+    thief.send("assign/authenticator-app", **two_codes(browser, app))
+    assert "Begin anew" in thief.message()
+    other = choose_app(thief, "other")
+    assert other.secret != app.secret
+    browser.open("assign")  # looking at a page changes nothing
+    browser.open("assign/authenticator-app")
+    assert browser.page == "assign/authenticator-app"
+    browser.send("assign/authenticator-app", **two_codes(browser, app))
+    assert browser.message() == "MFA device phone is assigned."
+
+
+def test_an_app_that_is_begun_takes_no_name(browser: Any, new_browser: Callable[[], Any]) -> None:
+    root = new_browser()
+    for each, name in ((browser, "ann"), (root, "root")):
+        each.sign_in(name)
+    first, second = choose_app(browser), choose_app(root)
+    assert browser.verifier.virtual_devices() == []
+    browser.send("assign/authenticator-app", **two_codes(browser, first))
+    root.send("assign/authenticator-app", **two_codes(root, second))
+    assert root.page == "assign/authenticator-app"
+    assert "exists in this account" in root.error()
+    assert [device.user for device in browser.verifier.devices()] == ["ann"]
 
 
 def test_an_app_that_is_given_up_leaves_its_name(browser: Any) -> None:
@@ -224,11 +324,30 @@ def test_policies_are_asked(browser: Any, app: pyotp.TOTP) -> None:
     browser.open("assign")
     answer = browser.send("assign", name="more", kind="hardware-token")
     assert answer.status_code == 403
-    assert browser.error() == "You are not authorized to perform iam:EnableMFADevice."
+    assert browser.error().startswith("You are not authorized to perform iam:EnableMFADevice on ")
     browser.verifier.put_user_policy("ann", "read", DENY_WITHOUT_MFA)
     browser.open("assign")
     browser.send("remove", serial=device.serial_number)  # with MFA, which the policy asks for
     assert browser.verifier.devices("ann") == []
+
+
+def test_a_policy_that_denies_apps(browser: Any) -> None:
+    deny = DENY_WITHOUT_MFA.replace("iam:DeactivateMFADevice", "iam:CreateVirtualMFADevice")
+    browser.sign_in("ann")
+    choose_app(browser)
+    browser.verifier.put_user_policy("ann", "deny", deny)
+    for path, fields in (
+        ("assign", {"name": "phone", "kind": "authenticator-app"}),
+        ("assign/authenticator-app", {"code1": "1", "code2": "2"}),
+    ):
+        browser.open("assign")
+        assert browser.send(path, **fields).status_code == 403
+        assert (
+            "iam:CreateVirtualMFADevice on arn:aws:iam::123456789012:mfa/phone" in browser.error()
+        )
+    browser.open("assign")
+    browser.send("assign", name="blue", kind="hardware-token")
+    assert browser.page == "assign/hardware-token"
 
 
 class TestWhereMfaIsRequired:
@@ -256,13 +375,19 @@ class TestWhereMfaIsRequired:
     ) -> None:
         thief = new_browser()
         thief.sign_in("ann")
-        [serial_number] = browser.service.tokens.make()
-        token = browser.service.tokens.find(serial_number)
-        first = token.code()
-        wait(browser)
-        browser.verifier.enable("ann", serial_number, first, token.code())
+        enable_token(browser, "ann")
         thief.send("assign", name="mine", kind="authenticator-app")
-        assert thief.page == "sign-in/mfa"
+        assert thief.page == "sign-in"
+
+    def test_nor_is_a_seed_shown_to_another_session(
+        self, browser: Any, new_browser: Callable[[], Any]
+    ) -> None:
+        thief = new_browser()
+        for each in (thief, browser):
+            each.sign_in("ann")
+        app = choose_app(browser)
+        assert app.secret not in thief.open("assign/authenticator-app").text.replace(" ", "")
+        assert thief.page == "assign"
 
     def test_root_is_not_asked_by_a_rule_for_users(self, browser: Any) -> None:
         browser.sign_in("root")
@@ -293,3 +418,38 @@ def test_scripts_of_who_is_not_signed_in_are_told(browser: Any) -> None:
     )
     assert answer.status_code == 403
     assert answer.json()["go"] == "/console/sign-in"
+
+
+@pytest.mark.parametrize("path", ["begin", "complete"])
+def test_scripts_are_told_by_status_what_failed(browser: Any, path: str) -> None:
+    def fail(*given: Any, **more: Any) -> None:
+        raise StoreError("The disk is full.")
+
+    browser.sign_in("ann")
+    browser.open("assign")
+    browser.verifier.begin_registration = browser.verifier.complete_registration = fail
+    answer = browser.client.post(
+        f"/console/assign/security-key/{path}",
+        json={"id": "0", "answer": {}, "name": "key"},
+        headers={"x-csrf-token": browser.csrf()},
+    )
+    assert (answer.status_code, answer.json()) == (503, {"error": "The database failed."})
+
+
+@pytest.mark.parametrize("kind", ["authenticator-app", "hardware-token"])
+def test_a_database_that_fails_is_not_described(
+    browser: Any, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    browser.sign_in("ann")
+    browser.open(f"assign/{kind}")
+    with browser.verifier._store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE mfa_device RENAME TO mfa_gone")
+    answer = browser.send("assign", name="phone", kind=kind)
+    assert answer.status_code == 503
+    assert browser.error() == "The database failed."
+    assert "no such table: mfa_device" in caplog.text
+    with browser.verifier._store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE mfa_console_session RENAME TO mfa_gone_too")
+    answer = browser.open("assign")  # not even the session is found
+    assert answer.status_code == 503
+    assert browser.error() == "The database failed."

@@ -1,6 +1,7 @@
 """Sessions: who is in, for how long, and what a browser is told."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,11 @@ from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from tokenkit.service import Service
+from tokenkit.service.clock import ServiceClock
 from tokenkit.verifier import Verifier, WebAuthnPolicy
 from tokenkit.verifier.store import console_sessions
+from tokenkit.virtual import World
 from tokenkit.web.app import console_app
 from tokenkit.web.sign_in import WRONG_PASSWORD
 
@@ -117,6 +121,30 @@ def test_one_text_whatever_is_wrong(browser: Any) -> None:
         assert WRONG_PASSWORD in answer.text
         assert f'value="{user}"' in answer.text  # what was typed is there, but no password
         assert "too soon after it" not in answer.text
+
+
+def test_how_long_to_wait_is_told_whoever_asks(browser: Any) -> None:
+    """Whether there is such a user or not: it tells no stranger."""
+    texts = {browser.sign_in(user, "wrong password") and browser.error() for user in ("ann", "ben")}
+    browser.sign_in("ann", "too soon after it")
+    assert texts == {browser.error()}
+    assert "wait 5 s, after each further one 5 s more, up to 15 minutes." in browser.error()
+    assert "clock stands still: it has to be moved on" in browser.error()
+
+
+def test_a_clock_that_runs_is_waited_for(serve_app: Callable[..., Any]) -> None:
+    clock = ServiceClock()
+    webauthn = WebAuthnPolicy(rp_id="localhost", origin="http://localhost")
+    with Verifier(now=clock.now, webauthn=webauthn) as verifier:
+        console = console_app(Service(verifier, World(clock=clock)))
+        with (
+            serve_app(lambda _: Starlette(routes=[Mount("/console", console)])) as port,
+            httpx.Client(base_url=f"http://localhost:{port}/console/", trust_env=False) as client,
+        ):
+            [csrf] = re.findall(r'name="csrf" value="(\w+)"', client.get("sign-in").text)
+            fields = {"csrf": csrf, "user": "ann", "password": "wrong password"}
+            answer = client.post("sign-in", data=fields)
+    assert "up to 15 minutes.</p>" in answer.text
 
 
 def test_guesses_are_slowed_down(browser: Any) -> None:

@@ -6,6 +6,7 @@ import pytest
 from fido2.utils import websafe_encode
 
 from tokenkit.verifier import (
+    AccessDenied,
     InvalidResponse,
     UnknownCeremony,
 )
@@ -165,3 +166,33 @@ def test_one_that_never_began(site: Site, ceremony_id: str) -> None:
         "register-refused",
         "assert-refused",
     ]
+
+
+def test_one_that_another_user_began(site: Site) -> None:
+    """Neither is a key stored, nor does anybody sign in."""
+    site.verifier.create_user("ann")
+    key = site.key()
+    ceremony = site.verifier.begin_registration("root")
+    with pytest.raises(UnknownCeremony, match="Somebody else"):
+        site.verifier.complete_registration(ceremony.id, site.make(key, ceremony), user="ann")
+    assert site.verifier.devices() == []
+    site.register(key)
+    ceremony = site.verifier.begin_assertion("root")
+    with pytest.raises(UnknownCeremony, match="Somebody else"):
+        site.verifier.complete_assertion(ceremony.id, site.get(key, ceremony), user="ann")
+    assert site.verifier.devices()[0].last_used_s is None
+
+
+def test_a_first_key_ends_sessions_that_a_password_began(site: Site) -> None:
+    owner, thief = (site.verifier.begin_console_session("root", {}) for _ in range(2))
+    ceremonies = [site.verifier.begin_registration("root") for _ in range(2)]
+    for session, ceremony in zip((owner, thief), ceremonies, strict=True):
+        made = site.make(site.key(), ceremony)
+        if session is owner:
+            site.verifier.complete_registration(ceremony.id, made, session=session.token)
+        else:
+            with pytest.raises(AccessDenied, match="signed in"):
+                site.verifier.complete_registration(ceremony.id, made, session=session.token)
+    assert site.verifier.console_session(owner.token) == owner
+    assert site.verifier.console_session(thief.token) is None
+    assert len(site.verifier.devices()) == 1

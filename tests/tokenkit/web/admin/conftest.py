@@ -60,11 +60,18 @@ class AdminBench:
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self.verifier.put_user_policy(user, effect, document)
 
+    @property
+    def session(self) -> str:
+        """Root's, which goes on where it enables a first device."""
+        return str(self.root.browser.client.cookies["tokenkit_console"])
+
     def enabled_token(self, user: str = "root", place: str = "desk") -> Any:
         """A virtual token that is ``user``'s."""
         [serial_number] = self.service.tokens.make(place=place)
         token = self.service.tokens.find(serial_number)
-        self.verifier.enable(user, serial_number, *token.two_codes(), name=f"{user}-token")
+        session = self.session if user == "root" else None
+        codes = token.two_codes()
+        self.verifier.enable(user, serial_number, *codes, name=f"{user}-token", session=session)
         return token
 
     def sign_in(self, token: Any, user: str = "root") -> None:

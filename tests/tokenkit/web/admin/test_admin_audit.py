@@ -51,6 +51,18 @@ class TestLog:
         bench.verifier.create_user("carl")
         assert rows(bench.root.get("admin/audit", before=before))[0] == "create-user"
 
+    def test_no_number_is_minus_nought(self, bench: Any) -> None:
+        from tokenkit.web.admin_text import plain_text
+
+        assert [plain_text(each) for each in (-0.0, 0.0, -13.5, -1e-3, 0, "-0")] == [
+            "0",
+            "0",
+            "-13.5",
+            "-0.001",
+            "0",
+            "-0",
+        ]
+
 
 class TestExport:
     def test_json_lines_without_secrets(self, bench: Any) -> None:

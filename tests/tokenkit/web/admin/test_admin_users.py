@@ -1,10 +1,11 @@
 """Users and their devices on the pages for administrators."""
 
+import re
 from typing import Any
 
 import pytest
 
-from tokenkit.verifier import NoSuchEntity
+from tokenkit.verifier import InvalidAuthenticationCode, NoSuchEntity
 
 
 class TestWhoMay:
@@ -58,11 +59,42 @@ class TestWhoMay:
         ann.post("admin/users/root/password", 404, password="battery staple")
         bench.verifier.check_password("root", "correct horse")
 
+    def test_devices_are_shown_of_those_whose_may_be_listed(self, bench: Any) -> None:
+        for user in ("ben", "cat"):
+            bench.verifier.create_user(user)
+        tokens = {user: bench.enabled_token(user) for user in ("root", "ben", "cat")}
+        bench.allow("ann", "iam:ListMFADevices", effect="Deny", on="arn:aws:iam::*:user/ben")
+        ann = bench.visitor("ann", "iam:List*")
+        page = ann.get("admin/devices")
+        assert tokens["cat"].serial_number in page
+        for user in ("root", "ben"):
+            serial_number = tokens[user].serial_number
+            assert serial_number not in page
+            ann.get("admin/device", 404, serial=serial_number)
+        ann.get("admin/device", serial=tokens["cat"].serial_number)
+        [row] = re.findall(r">ben</a></th>.*?</tr>", ann.get("admin/users"), re.S)
+        assert "–" in row
+        page = bench.root.get("admin/devices")
+        assert all(token.serial_number in page for token in tokens.values())
+
+    def test_a_first_password_is_another_action(self, bench: Any) -> None:
+        bench.verifier.create_user("ben")
+        ann = bench.visitor("ann", "iam:Get*", "iam:List*", "iam:UpdateLoginProfile")
+        assert "Set the password" not in ann.get("admin/users/ben")
+        page = ann.post("admin/users/ben/password", 403, password="correct horse")
+        assert "iam:CreateLoginProfile" in bench.alerts(page)[0]
+        bench.verifier.set_password("ben", "correct horse")
+        ann.post("admin/users/ben/password", password="battery staple")
+        bench.allow("ann", "iam:Get*", "iam:List*", "iam:CreateLoginProfile")
+        ann.post("admin/users/ben/password", 403, password="correct horse")
+        bench.verifier.remove_password("ben")
+        ann.post("admin/users/ben/password", password="correct horse")
+
     def test_who_may_not_take_all_deletes_nothing(self, bench: Any) -> None:
         bench.verifier.create_user("ben")
         bench.verifier.set_password("ben", "correct horse")
         ann = bench.visitor("ann", "iam:DeleteUser")
-        page = ann.post("admin/users/ben/delete", 400, confirm="ben")
+        page = ann.post("admin/users/ben/delete", 403, confirm="ben")
         assert "iam:DeleteLoginProfile" in bench.alerts(page)[0]
         assert bench.verifier.user("ben").has_password
 
@@ -77,6 +109,8 @@ class TestUsers:
         assert bench.statuses(page) == ["User carl was created."]
         bench.verifier.check_password("carl", "correct horse")
         assert 'href="/console/admin/users/carl"' in page
+        [line] = bench.verifier.audit("carl")[:-1]  # but for the password that was checked
+        assert (line.event, line.detail) == ("create-user", {"password": True})
 
     def test_created_without_one(self, bench: Any) -> None:
         bench.root.post("admin/users", name=" carl ", password="")
@@ -135,6 +169,34 @@ class TestDeletion:
         bench.clock.advance(60)
         verifier.enable("root", token.serial_number, *token.two_codes())  # it is free again
 
+    def test_is_one_request_all_or_nothing(self, bench: Any) -> None:
+        """A user whose policies go one by one would have those of who has none, for a while."""
+        verifier = bench.verifier
+        verifier.create_user("carl")
+        verifier.set_password("carl", "correct horse")
+        verifier.put_user_policy("carl", "none", "{}")
+        [serial_number] = bench.service.tokens.make()
+        token = bench.service.tokens.find(serial_number)
+        ann = bench.visitor("ann", "iam:*")
+        bench.allow("ann", "iam:DeactivateMFADevice", effect="Deny")
+        delete = verifier.delete_user
+
+        def slow(*given: Any, **more: Any) -> None:
+            verifier.enable("carl", serial_number, *token.two_codes())
+            delete(*given, **more)
+
+        verifier.delete_user = slow
+        page = ann.post("admin/users/carl/delete", 400, confirm="carl")
+        assert "must delete MFA device first" in bench.alerts(page)[0]
+        assert verifier.user("carl").has_password
+        assert verifier.user_policies("carl") == {"none": "{}"}
+        verifier.delete_user = delete
+        before = len(verifier.audit())
+        bench.root.post("admin/users/carl/delete", confirm="carl")
+        [line] = verifier.audit()[before:]
+        assert line.event == "delete-user"
+        assert line.detail == {"devices": [serial_number], "policies": ["none"]}
+
     def test_not_of_root_nor_of_oneself(self, bench: Any) -> None:
         page = bench.root.post("admin/users/root/delete", 400, confirm="root")
         assert "root user cannot" in bench.alerts(page)[0]
@@ -164,6 +226,25 @@ class TestDevices:
         assert bench.statuses(page) == [f"Device {token.serial_number} was unlocked."]
         bench.sign_in(token, "ann")
 
+    def test_one_that_is_nobodys_is_unlocked(self, bench: Any) -> None:
+        [serial_number] = bench.service.tokens.make()
+        for _ in range(10):
+            bench.clock.advance(600)
+            with pytest.raises(InvalidAuthenticationCode):
+                bench.verifier.enable("ann", serial_number, "000000", "111111")
+        root = bench.visitor("root")
+        assert 'action="/console/admin/unlock"' in root.get("admin/devices")
+        page = root.post("admin/unlock", serial=f" {serial_number} ")
+        assert bench.statuses(page) == [f"Device {serial_number} was unlocked."]
+        token = bench.service.tokens.find(serial_number)
+        bench.verifier.enable("ann", serial_number, *token.two_codes())
+
+    def test_who_unlocks_roots_is_not_sent_to_roots_page(self, bench: Any) -> None:
+        token = bench.enabled_token()
+        ann = bench.visitor("ann", "tokenkit:UnlockMFADevice", "iam:ListUsers")
+        page = ann.post("admin/unlock", serial=token.serial_number)
+        assert bench.statuses(page) == [f"Device {token.serial_number} was unlocked."]
+
     def test_unlocking_what_is_not_there(self, bench: Any) -> None:
         bench.root.post("admin/unlock", 404, serial="TKTEST00000009")
 
@@ -192,7 +273,8 @@ class TestClockOfADevice:
         app = bench.verifier.create_authenticator_app("phone")
         totp = pyotp.TOTP(app.secret)
         now_s = int(bench.clock.now())
-        bench.verifier.enable("root", app.serial_number, totp.at(now_s - 30), totp.at(now_s))
+        codes = totp.at(now_s - 30), totp.at(now_s)
+        bench.verifier.enable("root", app.serial_number, *codes, session=bench.session)
         page = bench.root.get("admin/device", serial=app.serial_number)
         assert "true clock error" not in page
         assert "codes accepted" in page

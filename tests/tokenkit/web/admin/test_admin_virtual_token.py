@@ -1,6 +1,7 @@
 """Virtual tokens on the screen: made, pressed, turned over, laid elsewhere, and time passes."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -89,6 +90,22 @@ class TestToken:
         assert re.fullmatch(r"\d min \d+ s behind", facts(page)["True clock error"])
         assert facts(page)["Temperature"].startswith(("4.", "5."))
 
+    def test_where_no_named_place_is_it_stays_until_one_is_chosen(self, bench: Any) -> None:
+        [serial_number] = bench.service.tokens.make(place="5 °C")
+        page = bench.root.get("virtual-token", serial=serial_number)
+        assert re.findall(r"<option ([^>]*)>(5 °C[^<]*)<", page) == [
+            ('value="" selected disabled', "5 °C, where it lies now")
+        ]
+        assert page.count(" selected") == 1
+        assert '<select id="place" name="place" required>' in page
+        assert bench.alerts(bench.root.post("virtual-token/move", 400, serial=serial_number))
+        assert bench.service.tokens.place(serial_number) == "5 °C"
+
+    def test_its_titles_say_which_it_is(self, bench: Any, serial_number: str) -> None:
+        page = bench.root.get("virtual-token", serial=serial_number)
+        assert f"<title>Virtual token {serial_number} – tokenkit</title>" in page
+        assert f"<h1>Virtual token {serial_number}</h1>" in page
+
     def test_only_administrators_move_the_clock(self, bench: Any, serial_number: str) -> None:
         ann, before_s = bench.visitor("ann"), bench.clock.now()
         assert "Eight months" not in ann.get("virtual-token", serial=serial_number)
@@ -120,6 +137,24 @@ class TestToken:
         before_s = bench.clock.now()
         assert bench.alerts(bench.root.post(path, 400, serial=serial_number, **fields))
         assert bench.clock.now() == before_s
+
+    def test_time_ends(self, bench: Any, serial_number: str) -> None:
+        bench.clock.set(datetime(9998, 12, 1, tzinfo=UTC).timestamp())
+        root = bench.visitor("root")
+        page = root.post("virtual-token/advance", 400, serial=serial_number, by="eight-months")
+        assert "year 9998" in bench.alerts(page)[0]
+        root.get("security-credentials")
+
+    def test_looking_at_it_keeps_nobody_signed_in(self, bench: Any, serial_number: str) -> None:
+        """Its page does so each second, as long as it is open."""
+        ann = bench.visitor("ann")
+        for _ in range(29):
+            bench.clock.advance(60)
+            ann.get("virtual-token/now", serial=serial_number)
+        assert ann.answer.url.path == "/console/virtual-token/now"
+        bench.clock.advance(60)
+        ann.get("virtual-token/now", serial=serial_number)
+        assert ann.answer.url.path == "/console/sign-in"
 
     def test_an_unknown_token(self, bench: Any) -> None:
         for path in ("virtual-token", "virtual-token/now"):
