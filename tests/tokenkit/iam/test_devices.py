@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 import zxingcpp
 from botocore.exceptions import ClientError
+from fido2.client import DefaultClientDataCollector, Fido2Client, UserInteraction
 from PIL import Image
+
+from tokenkit.verifier import WebAuthnPolicy
+from tokenkit.virtual import connect, load_profile, metadata_blob, root_certificate
 
 
 def refusal(request: Any, **parameters: Any) -> tuple[int, str, str]:
@@ -256,3 +260,29 @@ class TestTags:
         more = [{"Key": "one more", "Value": ""}]
         status, code, _ = refusal(iam.tag_mfa_device, SerialNumber=phone.serial_number, Tags=more)
         assert (status, code) == (409, "LimitExceeded")
+
+
+def test_a_security_keys_certifications(serve_site: Any) -> None:
+    """Security keys are assigned in the console; here by what is behind it."""
+    policy = WebAuthnPolicy(
+        attestation="direct",
+        metadata=metadata_blob([load_profile("reference")], {"reference": "FIDO_CERTIFIED_L2"}),
+        metadata_root=root_certificate(),
+        user_verification="discouraged",
+    )
+    with serve_site(webauthn=policy) as site:
+        client = Fido2Client(
+            connect(site.service.world.security_key()),
+            client_data_collector=DefaultClientDataCollector(policy.origin),
+            user_interaction=UserInteraction(),
+        )
+        begun = site.verifier.begin_registration("root")
+        answer = client.make_credential(begun.options.public_key)
+        key = site.verifier.complete_registration(begun.id, answer)
+        iam = site.client("iam")
+        [listed] = iam.list_mfa_devices()["MFADevices"]
+        assert listed["SerialNumber"].startswith("arn:aws:iam::123456789012:u2f/root-account/")
+        got = iam.get_mfa_device(SerialNumber=key.serial_number)
+        assert (got["SerialNumber"], got["Certifications"]) == (key.serial_number, {"FIDO": "L2"})
+        iam.deactivate_mfa_device(UserName="root", SerialNumber=key.serial_number)
+        assert iam.list_mfa_devices()["MFADevices"] == []
