@@ -60,7 +60,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With another database: the tests that come out the same are left out."""
+    """With another database the tests that come out the same are left out.
+
+    Those that boot a kernel come first: while one worker waits for them the others do the rest.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("guest") is None)
     if config.getoption("--database") == "sqlite":
         return
     chosen, same = [], []
