@@ -26,7 +26,6 @@ from tokenkit.verifier import InvalidAuthenticationCode, StoreError, Throttled, 
 
 MAX_BODY = 1 << 20  # a policy of 131,072 characters, each written as %XX, and room
 _PATIENCE = 16 << 20
-_THREADS = 32  # that wait for a database, mostly
 _log = logging.getLogger(__name__)
 
 
@@ -133,7 +132,7 @@ def iam_app(service: Service) -> ASGIApp:
     """The application; the database is asked from threads."""
     iam = Iam(service)
     # asyncio's own way into a thread costs a third of Starlette's
-    threads = ThreadPoolExecutor(_THREADS, "tokenkit-iam")
+    threads = ThreadPoolExecutor(service.verifier.concurrency, "tokenkit-iam")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read_body(receive)

@@ -77,6 +77,11 @@ class Desk:
         self._random_bytes = random_bytes
         self._sealer = sealer
 
+    @property
+    def concurrency(self) -> int:
+        """How many requests at once are worth a thread each."""
+        return self._store.concurrency
+
     @contextmanager
     def _request(
         self, event: str, user: str | None = None, serial_number: str | None = None

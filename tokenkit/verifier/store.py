@@ -44,6 +44,7 @@ from tokenkit.verifier.shared_sync import SharedSync
 
 VERSION = 2  # of the format: what is in the tables below
 _LOCK_TIMEOUT_S = 30.0
+_CONNECTIONS = 32
 _LOCK_ID = 0x746F6B656E6B6974  # of PostgreSQL's advisory lock for whoever makes or changes tables
 
 metadata = MetaData()
@@ -332,6 +333,13 @@ class Store:
         self._log = SharedSync(os.path.realpath(str(self._engine.url.database)) + "-wal")
         self._engine.dispose()  # connections for which SQLite itself brings each commit to the disk
 
+    @property
+    def concurrency(self) -> int:
+        """A server's answers are waited for; SQLite's come at once, and Python does one thing at a
+        time: more threads than two spend theirs on each other.
+        """
+        return 2 if self._engine.dialect.name == "sqlite" else _CONNECTIONS
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -369,7 +377,8 @@ class Store:
                 connection.execute("PRAGMA synchronous = NORMAL")  # see SharedSync
 
     def _open(self, url: URL, make: bool) -> Engine:
-        options: dict[str, Any] = {}
+        # as many as threads ask at once: one beyond would be opened anew for each request
+        options: dict[str, Any] = {} if is_in_memory(url) else {"pool_size": _CONNECTIONS}
         if url.get_backend_name() == "sqlite":
             options["connect_args"] = {"check_same_thread": False, "timeout": _LOCK_TIMEOUT_S}
             if is_in_memory(url):
