@@ -12,18 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from browser import FLAGS
 from playwright.sync_api import Page, sync_playwright
 
 PASSWORD = "correct horse battery"
-BROWSER = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE_MS = 240_000  # an emulated processor is slow
 
 
@@ -72,7 +64,7 @@ def visit(page: Page, address: str) -> dict[str, Any]:
 def main() -> int:
     with console() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=BROWSER, timeout=PATIENCE_MS
+            executable_path="/usr/bin/chromium", args=FLAGS, timeout=PATIENCE_MS
         )
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_MS)

@@ -21,19 +21,12 @@ from tokenkit.verifier import Verifier, WebAuthnPolicy
 from tokenkit.virtual import START_S, HardwareToken, SimulatedClock, World
 from tokenkit.web.app import console_app
 
+from .browser import FLAGS
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PASSWORD = "correct horse"
 _MISSING = [
     name for name in ("playwright", "axe_playwright_python") if not importlib.util.find_spec(name)

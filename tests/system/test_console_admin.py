@@ -17,20 +17,13 @@ from tokenkit.verifier import InvalidAuthenticationCode, TotpPolicy, Verifier, W
 from tokenkit.virtual import AdvancedClock, World, csv_file
 from tokenkit.web.app import console_app
 
+from .browser import FLAGS
+
 CHROMIUM = shutil.which("chromium")
 pytest.importorskip("playwright", reason="no Playwright: pip install 'tokenkit[system-tests]'")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 
 PASSWORD = "correct horse"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAGES = {
     "virtual-tokens": "virtual-tokens",
     "virtual-token": "virtual-token?serial=TKTEST00000001",

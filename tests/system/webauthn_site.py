@@ -18,18 +18,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode
 
+from browser import FLAGS
+
 from tokenkit.verifier import Verifier, VerifierError, WebAuthnPolicy
 
-BROWSER = [
-    "chromium",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAGE = b"""<!doctype html>
 <meta charset="utf-8">
 <title>Security key</title>
@@ -161,7 +153,7 @@ def visit(uv: str, *, resident: bool, pin: str | None, timeout_s: float) -> dict
             screen = []
             environment["DISPLAY"] = DISPLAY
             start("Xvfb", DISPLAY, "-screen", "0", "1000x800x24")
-        start(*BROWSER, *screen, f"--user-data-dir={folder}", f"{site.origin}/?{query}")
+        start("chromium", *FLAGS, *screen, f"--user-data-dir={folder}", f"{site.origin}/?{query}")
         if pin is not None:
             threading.Thread(target=enter_pin, args=(pin, site.done), daemon=True).start()
         if site.done.wait(timeout_s):

@@ -136,16 +136,16 @@ def iam_app(service: Service) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read_body(receive)
-        request = HttpRequest(
-            scope["method"],
-            scope.get("raw_path", scope["path"].encode()).decode("latin-1"),
-            scope["query_string"].decode("latin-1"),
-            _joined(scope["headers"]),
-            b"" if body is None else body,
-        )
         if body is None:
-            status, headers, text = _too_large(request)
+            status, headers, text = _too_large()
         else:
+            request = HttpRequest(
+                scope["method"],
+                scope.get("raw_path", scope["path"].encode()).decode("latin-1"),
+                scope["query_string"].decode("latin-1"),
+                _joined(scope["headers"]),
+                body,
+            )
             status, headers, text = await asyncio.get_running_loop().run_in_executor(
                 threads, iam.answer, request, (scope.get("client") or ("127.0.0.1",))[0]
             )
@@ -180,7 +180,7 @@ async def _read_body(receive: Receive) -> bytes | None:
     return b"".join(parts) if size <= MAX_BODY else None
 
 
-def _too_large(request: HttpRequest) -> tuple[int, dict[str, str], str]:
+def _too_large() -> tuple[int, dict[str, str], str]:
     error = AwsError("RequestEntityTooLarge", f"A request has at most {MAX_BODY} bytes.")
     api = load_api("iam")
     return status_of(error.code, api), {"connection": "close"}, error_response(api, error, "0")

@@ -122,8 +122,8 @@ def anything(call: Call) -> str:
 def the_user(call: Call) -> str:
     """The user that a call is about."""
     name = call.user()
-    if name == ROOT or name == call.principal.user:
-        return call.principal.arn if name == call.principal.user else user_arn(ROOT)
+    if name == call.principal.user:
+        return call.principal.arn
     try:
         return call.verifier.user(name).arn
     except NoSuchEntity:

@@ -12,7 +12,7 @@ from tokenkit.verifier.model import Role, User
 
 TEMPORARY = "ASIA"  # how the ids of temporary credentials begin
 _SECRET_BYTES = 30
-_MOST_TOKEN = 200_000  # a session policy can be long
+_MOST_TOKEN = 16_384  # several times what the longest session policy makes of it
 
 
 class Session(msgspec.Struct, frozen=True):
