@@ -1,0 +1,1 @@
+"""What a token's clock did, from the codes that were read off it."""

@@ -1,0 +1,1 @@
+"""Studies of whole fleets of tokens: what a verifier's policy costs, before anything is bought."""
