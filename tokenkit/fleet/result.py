@@ -60,9 +60,9 @@ class Cell(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """``policy`` beside ``baseline`` on the same tokens of ``batch`` (None: of all batches).
 
-    ``measure`` is the name of a rate of Cell, or "codes": the mean of acceptable codes.
-    ``difference`` is policy less baseline, in 1,000 token-years or in codes; ``ratio`` is policy
-    over baseline.
+    ``measure`` is the name of a rate of Cell, or "acceptable": codes, on average.
+    ``difference`` is policy less baseline, in 1,000 token-years or in codes;
+    ``ratio`` is policy over baseline.
     """
 
     policy: str

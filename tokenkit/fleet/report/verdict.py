@@ -60,7 +60,7 @@ def _alone(cell: Cell) -> str:
 def _beside(result: StudyResult, policy: str, first: str) -> str:
     _, ratio = compared(result, policy, first, "lock_outs")
     counts = [result.cell(name).lock_outs.count for name in (policy, first)]
-    difference, _ = compared(result, policy, first, "codes")
+    difference, _ = compared(result, policy, first, "acceptable")
     text = f"“{policy}” {_lock_outs(ratio, *counts)}, {_codes(difference)}"
     return f"{text}{_otherwise(result, policy, first, ratio)}."
 
@@ -137,6 +137,6 @@ def _beaten(result: StudyResult, policy: str, names: list[str]) -> str:
 
 def _beats(result: StudyResult, policy: str, other: str) -> bool:
     _, lock_outs = compared(result, policy, other, "lock_outs")
-    codes, _ = compared(result, policy, other, "codes")
+    codes, _ = compared(result, policy, other, "acceptable")
     no_more_codes = codes.high is not None and codes.high <= 0
     return _side(lock_outs) < 0 and no_more_codes

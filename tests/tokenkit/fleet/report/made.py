@@ -84,7 +84,7 @@ def compare(mine: Cell, base: Cell) -> list[Comparison]:
         ),
         Comparison(
             *names,
-            "codes",
+            "acceptable",
             Estimate(less, less - 0.02 * bool(less), less + 0.02 * bool(less)),
             Estimate(None, None, None),
         ),
