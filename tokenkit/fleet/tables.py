@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2, norm
+from scipy.special import gammainccinv, gammaincinv, ndtri
 
 from tokenkit.fleet.assumptions import assumptions
 from tokenkit.fleet.layout import COUNTS
@@ -40,7 +40,7 @@ from tokenkit.fleet.tally import COMPARED, MEASURES, MONTHLY, Tally
 from tokenkit.scenario.durations import YEAR_S, in_words
 
 _TAIL = 0.025
-_NORMAL = float(norm.isf(_TAIL))
+_NORMAL = -float(ndtri(_TAIL))
 _FIELD = {name: number for number, name in enumerate(COUNTS.names or ())}
 
 
@@ -133,8 +133,8 @@ def count_interval(count: int, variance: float) -> tuple[float, float]:
     """
     dispersion = max(1.0, variance / count) if count else 1.0
     effective = count / dispersion
-    low = chi2.ppf(_TAIL, 2.0 * effective) / 2.0 if count else 0.0
-    high = chi2.ppf(1.0 - _TAIL, 2.0 * (effective + 1.0)) / 2.0
+    low = gammaincinv(effective, _TAIL) if count else 0.0
+    high = gammainccinv(effective + 1.0, _TAIL)
     return dispersion * float(low), dispersion * float(high)
 
 
