@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from tokenkit.fleet.compiled import compiled
+from tokenkit.fleet.compiled import compiled, shared
 from tokenkit.fleet.draws import (
     LIVES,
     PERSON,
     STAYS,
     between,
-    second_uniform,
     two_words,
     uniform,
 )
@@ -71,7 +70,7 @@ def make_tokens(study: Study, partition: Partition) -> Tokens:
     life_s, outage_s = np.inf, 0.0
     if batch.battery is not None:
         life_s, outage_s = float(batch.battery.life), float(batch.battery.outage)
-    stays_in_all, events_in_all = _plan(
+    stays_in_all, events_in_all = _plan_kernel(
         tokens,
         key,
         partition.first,
@@ -85,9 +84,9 @@ def make_tokens(study: Study, partition: Partition) -> Tokens:
     stays = np.zeros(stays_in_all, STAY)
     lies = np.zeros(stays_in_all, np.int64)
     events = np.zeros(events_in_all, EVENT)
-    _carry(tokens, stays, lies, places, tuple(map(float, batch.stay)))
+    _carry_kernel(tokens, stays, lies, places, tuple(map(float, batch.stay)))
     if events_in_all:
-        _wear(tokens, events, life_s, outage_s)
+        _wear_kernel(tokens, events, life_s, outage_s)
     return Tokens(tokens, stays, events, lies)
 
 
@@ -196,6 +195,11 @@ def _wear(tokens: Any, events: Any, life_s: float, outage_s: float) -> None:
             event.at_s, event.until_s = at_s, at_s + outage_s
 
 
+@shared
 def _life_s(person_key: Any, number: int, life_s: float) -> float:
     part = uniform(two_words(person_key, LIVES, number)[0])
     return life_s * between(1.0 - _LIFE_SPREAD, 1.0 + _LIFE_SPREAD, part)
+
+
+_plan_kernel, _carry_kernel, _wear_kernel = map(compiled, (_plan, _carry, _wear))
+shared(daily_moments)
