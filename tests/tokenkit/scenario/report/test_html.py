@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from tokenkit.errors import MissingExtraError
+from tokenkit.report import html
 from tokenkit.scenario import RunRecord
-from tokenkit.scenario.report import html
 from tokenkit.scenario.report.html import html_report
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
