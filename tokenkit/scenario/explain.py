@@ -173,7 +173,7 @@ def _called(path: Path, table: dict[str, Any]) -> str:
     if not path:
         return "the file"
     if isinstance(path[-1], str):
-        return f"[{'.'.join(str(part) for part in path)}]"
+        return f"{path[-1]!r}"
     names = [table[key] for key in ("do", "name") if isinstance(table.get(key), str)]
     return f"the {path[-2]} {names[0]!r}" if names else f"this {path[-2]}"
 
