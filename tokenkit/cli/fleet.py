@@ -1,21 +1,23 @@
 """``tokenkit fleet``: what a verifier's policy costs a fleet of tokens."""
 
-from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tokenkit.cli.output import complain, console, echo, print_json_text
+from tokenkit.cli.output import console, echo, print_json_text
 from tokenkit.cli.types import Directory
 from tokenkit.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from tokenkit.fleet.outputs import Outputs
+    from tokenkit.fleet.pool import Pool
+    from tokenkit.fleet.result import StudyResult
     from tokenkit.fleet.study import Study
+    from tokenkit.fleet.tally import Tally
 
 
 @click.group("fleet")
@@ -104,42 +106,115 @@ def study(
     that count it, nor on whether it was interrupted. A worker that dies loses nothing. All that is
     written is there whole, or not at all.
     """
-    _check_installed(scheduler, parquet)
+    _check_installed()
     from tokenkit.fleet.study import load
 
     chosen = _adjusted(load(file).study, seed, tokens)
     _check_writable(report, csv_file, parquet)
+    result = _count(chosen, scheduler, workers, checkpoint, parquet)
 
     from tokenkit.fleet import export
-    from tokenkit.fleet.checkpoint import Checkpoint
-    from tokenkit.fleet.fingerprint import fingerprint
-    from tokenkit.fleet.run import Job
-    from tokenkit.fleet.terminal import print_result
-    from tokenkit.fleet.watch import Watch
 
-    job = Job(chosen)
-    with ExitStack() as stack:
-        keeping = checkpoint and Checkpoint(checkpoint, chosen.title, job.digest, fingerprint())
-        pool = stack.enter_context(_pool(scheduler, workers))
-        watch = stack.enter_context(Watch(chosen.tokens * chosen.years))
-        add = stack.enter_context(export.token_table(chosen, parquet)) if parquet else None
-        try:
-            for done in job.run(pool, keeping or None):
-                watch.advance(done.counted.partition.count * chosen.years, done.kept)
-                if add is not None:
-                    add(done.counted)
-        except KeyboardInterrupt:
-            watch.say
-            raise
-    result = job.result()
-    if csv_file:
+    if csv_file is not None:
         export.write_csv(result, csv_file)
-    if parquet:
+    if parquet is not None:
         export.write_summary(result, parquet)
-    if report:
+    if report is not None:
         from tokenkit.fleet.report import write_report
-        ...
+
+        path = write_report(result, report)
+        echo(f"report: {click.format_filename(path)}", err=as_json)
     if as_json:
         print_json_text(result.to_json().decode())
     else:
+        from tokenkit.fleet.terminal import print_result
+
         print_result(result, console())
+
+
+def _check_installed() -> None:
+    if any(find_spec(name) is None for name in ("distributed", "numba", "pyarrow", "scipy")):
+        raise MissingExtraError("a study of a fleet", "fleet")
+
+
+def _adjusted(study: "Study", seed: int | None, tokens: int | None) -> "Study":
+    from msgspec.structs import replace
+
+    if seed is not None:
+        study = replace(study, seed=seed)
+    if tokens is not None:
+        scale = tokens / study.tokens
+        batches = [
+            replace(batch, tokens=max(1, round(scale * batch.tokens))) for batch in study.batch
+        ]
+        study = replace(study, batch=batches)
+    return study
+
+
+def _check_writable(report: Path | None, csv_file: Path | None, parquet: Path | None) -> None:
+    """Nothing is counted that could not be written."""
+    from tokenkit.fleet.export import SUMMARY, TOKENS
+    from tokenkit.report.files import check_folder
+
+    if report is not None:
+        from tokenkit.fleet.report import check_report
+
+        check_report(report)
+    if csv_file is not None:
+        check_folder(csv_file.parent, [csv_file.name])
+    if parquet is not None:
+        check_folder(parquet, [SUMMARY, TOKENS])
+
+
+def _count(
+    study: "Study",
+    scheduler: str | None,
+    workers: int | None,
+    checkpoint: Path | None,
+    parquet: Path | None,
+) -> "StudyResult":
+    from tokenkit.fleet.checkpoint import Checkpoint
+    from tokenkit.fleet.export import token_table
+    from tokenkit.fleet.fingerprint import fingerprint
+    from tokenkit.fleet.run import digest, run
+    from tokenkit.fleet.tables import result
+    from tokenkit.fleet.watch import Watch
+
+    tallies: dict[int, Tally] = {}
+    with ExitStack() as stack:
+        watch = Watch(study.tokens * study.years)
+        kept = None
+        if checkpoint is not None:
+            kept = Checkpoint(checkpoint, study.title, digest(study), fingerprint(), watch.say)
+        pool = stack.enter_context(_pool(scheduler, workers))
+        add = stack.enter_context(token_table(study, parquet)) if parquet is not None else None
+        stack.enter_context(watch)
+        try:
+            for counted, was_kept in run(study, pool, kept):
+                batch = counted.partition.batch
+                tallies[batch] = (
+                    tallies[batch] + counted.tally if batch in tallies else counted.tally
+                )
+                if add is not None:
+                    add(counted)
+                watch.advance(counted.partition.count * study.years, was_kept)
+        except KeyboardInterrupt:
+            if checkpoint is not None:
+                watch.say(
+                    f"{click.format_filename(checkpoint)} keeps what is counted:"
+                    " the same command goes on from there"
+                )
+            raise
+    return result(study, [tallies[batch] for batch in range(len(study.batch))])
+
+
+def _pool(scheduler: str | None, workers: int | None) -> "AbstractContextManager[Pool]":
+    if scheduler is None:
+        from tokenkit.fleet.pool import threads
+
+        return threads(workers)
+    from tokenkit.fleet.cluster import LOCAL, cluster
+
+    if workers is not None and scheduler != LOCAL:
+        raise click.UsageError(f"{scheduler} has the workers that it has: leave out --workers")
+    return cluster(scheduler, workers)

@@ -7,7 +7,8 @@ that begins with the SHA-256 of what follows.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,7 +34,12 @@ class Checkpoint:
     """
 
     def __init__(
-        self, folder: Path, title: str, digest: str, code: str, warn: Callable[[str], None]
+        self,
+        folder: Path,
+        title: str,
+        digest: str,
+        code: str,
+        warn: Callable[[str], None] = warnings.warn,
     ) -> None:
         self._folder = folder
         self._warn = warn
@@ -42,9 +48,8 @@ class Checkpoint:
             folder.mkdir(parents=True, exist_ok=True)
             names = {path.name for path in folder.iterdir()}
             for name in names:
-                if name.startswith(f".{_ABOUT}.") or name.startswith(".tokens-"):
+                if name.startswith((f".{_ABOUT}.", ".tokens-")):
                     (folder / name).unlink()
-            self._kept = {name for name in names if name.startswith("tokens-")}
             found = self._about() if _ABOUT in names else None
         except OSError as error:
             reason = error.strerror or error
@@ -69,10 +74,6 @@ class Checkpoint:
                 f"{folder} was counted by {found.get('code')}, this is {code}: go on with that"
                 " one, or remove the folder to begin again"
             )
-
-    def kept(self, parts: Iterable[Partition]) -> set[Partition]:
-        """Those of ``parts`` that have a file."""
-        return {part for part in parts if _name(part) in self._kept}
 
     def load(self, part: Partition) -> Counted | None:
         """What was kept of ``part``, or None: there is nothing, or it is damaged."""

@@ -67,7 +67,8 @@ class Cluster:
         now_s = time.perf_counter()
         if now_s - self._looked_s >= _LOOK_S:
             self._looked_s = now_s
-            self._ahead = 2 * max(1, sum(self._client.nthreads().values()))
+            threads = self._client.nthreads()  # type: ignore[no-untyped-call]
+            self._ahead = 2 * max(1, sum(threads.values()))
         return self._ahead
 
 
@@ -76,7 +77,7 @@ def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
     """The cluster of the ``scheduler`` at that address; ``local``: a new one of ``workers``."""
     if scheduler == LOCAL:
         with (
-            LocalCluster(
+            LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=workers or processors(),
                 threads_per_worker=1,
                 dashboard_address=None,
@@ -87,7 +88,9 @@ def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
             yield pool
         return
     try:
-        client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+        client = Client(  # type: ignore[no-untyped-call]
+            scheduler, timeout=_CONNECT_S, set_as_default=False
+        )
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"no Dask scheduler answers at {scheduler} ({error}): is it as in"
@@ -98,10 +101,10 @@ def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
             client.wait_for_workers(1, timeout=_JOIN_S)
         except TimeoutError:
             raise ClusterError(
-                f"the scheduler {scheduler} has no workers: start some by"
-                f" `dask worker {scheduler}`"
+                f"the scheduler {scheduler} has no workers: start some by `dask worker {scheduler}`"
             ) from None
-        yield Cluster(client, client.get_executor(pure=False), scheduler)
+        executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
+        yield Cluster(client, executor, scheduler)
 
 
 def _errand(code: str) -> Callable[[bytes], bytes | str]:

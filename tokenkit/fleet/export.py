@@ -8,7 +8,8 @@ tokens, token_years: how many tokens, and for how long they were in use in all.
 sign_ins: occasions on which somebody wanted to sign in.
 rejections, lock_outs, resyncs, lost: how often a right code was refused; nobody got in by any
     attempt; two consecutive codes found the clock again; they did not, and the token was replaced.
-    Each with ``…_per_1000_token_years`` and, ``…_low`` and ``…_high``, its 95 % interval.
+    Each is followed by its rate, ``…_per_1000_token_years``, and its 95 % interval: the same with
+    ``_low`` and ``_high``.
 codes_mean, codes_percentile_99, codes_most: codes that would have been accepted at a time.
 
 The table by token has one row for each token and policy: ``policy``, ``batch``, ``serial_number``
@@ -24,47 +25,24 @@ from typing import Any
 
 import numpy as np
 
-from tokenkit.errors import MissingExtraError, TokenkitError
 from tokenkit.fleet.partition import Counted
-from tokenkit.fleet.result import Cell, StudyResult
+from tokenkit.fleet.result import StudyResult
 from tokenkit.fleet.study import Study
+from tokenkit.fleet.tables import rows
 from tokenkit.report.files import whole_file, write_whole
 
 SUMMARY = "summary.parquet"
 TOKENS = "tokens.parquet"
-_RATES = ("rejections", "lock_outs", "resyncs", "lost")
 _ROWS = 100_000  # of tokens.parquet that are gathered before they are written
-
-
-def summary_rows(result: StudyResult) -> list[dict[str, Any]]:
-    """The rows of the summary; None is what cannot be said."""
-    return [_row(cell) for cell in result.cells]
-
-
-def _row(cell: Cell) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        name: getattr(cell, name)
-        for name in ("policy", "batch", "tokens", "token_years", "sign_ins")
-    }
-    for name in _RATES:
-        rate = getattr(cell, name)
-        row[name] = rate.count
-        row[f"{name}_per_1000_token_years"] = rate.per_1000_token_years.value
-        row[f"{name}_low"] = rate.per_1000_token_years.low
-        row[f"{name}_high"] = rate.per_1000_token_years.high
-    row["codes_mean"] = cell.codes.mean
-    row["codes_percentile_99"] = cell.codes.percentile_99
-    row["codes_most"] = cell.codes.most
-    return row
 
 
 def write_csv(result: StudyResult, path: Path) -> None:
     """The summary as CSV (RFC 4180, UTF-8, with a heading): whole or not at all."""
-    rows = summary_rows(result)
+    found = list(rows(result))
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]))
+    writer = csv.DictWriter(text, list(found[0]))
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(found)
     write_whole(path, text.getvalue())
 
 
@@ -73,7 +51,7 @@ def write_summary(result: StudyResult, folder: Path) -> None:
     from pyarrow import Table, parquet
 
     with whole_file(folder / SUMMARY) as file:
-        parquet.write_table(Table.from_pylist(summary_rows(result)), file)
+        parquet.write_table(Table.from_pylist(list(rows(result))), file)
 
 
 @contextmanager
@@ -98,7 +76,7 @@ def token_table(study: Study, folder: Path) -> Iterator[Callable[[Counted], None
     def table(counted: Counted) -> Any:
         part, counts = counted.partition, counted.counts
         prefix = study.batch[part.batch].name
-        serials = [serial_number(prefix, part.first + token) for token in range(part.count)]
+        serials = [f"{prefix}{part.first + token:08d}" for token in range(part.count)]
         columns = [
             _repeated(policies, np.tile(np.arange(len(policies)), part.count)),
             _repeated(batches, np.full(counts.size, part.batch)),

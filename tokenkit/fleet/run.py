@@ -1,13 +1,17 @@
 """Count a study, partition by partition, in order, wherever and by how many they are counted."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import partial
 from typing import Any, NamedTuple
 
 from tokenkit.fleet.archive import unpack
 from tokenkit.fleet.checkpoint import Checkpoint
-from tokenkit.fleet.partition import Counted, Partition
-from tokenkit.fleet.pool import Count, Pool
+from tokenkit.fleet.count import count
+from tokenkit.fleet.partition import Counted, Partition, partitions
+from tokenkit.fleet.pool import Pool
+from tokenkit.fleet.study import Study
 
 # tokens of a partition at most: it takes seconds, and what is kept of it some 100 kB. By this, and
 # not by the workers, a study is cut.
@@ -22,14 +26,18 @@ class Done(NamedTuple):
 
 
 def run(
-    count: Count, parts: Sequence[Partition], pool: Pool, checkpoint: Checkpoint | None = None
+    study: Study,
+    pool: Pool,
+    checkpoint: Checkpoint | None = None,
+    count: Callable[[Study, Partition], Counted] = count,
 ) -> Iterator[Done]:
-    """``count`` of each of ``parts``, in their order; kept in ``checkpoint`` before it is given.
+    """Count all partitions of ``study`` and give them in their order.
 
-    No more is begun or held than ``pool`` wants: neither the number of partitions nor that of
-    tokens matters to memory. Raises what ``count`` does, and TokenkitError for the rest. Closing
-    the iterator, as an exception does, lets go of what has been begun.
+    Each is kept in ``checkpoint`` before it is given. No more is begun or held than ``pool``
+    wants, so memory does not grow with the tokens. Raises TokenkitError where pool or checkpoint
+    fail. Closing the iterator, as an exception does, lets go of what has been begun.
     """
+    parts = list(partitions([batch.tokens for batch in study.batch], PARTITION_TOKENS))
     begun: dict[Future[Any], int] = {}
     ready: dict[int, Done] = {}
     due = following = 0  # the next to give, the next to begin
@@ -39,7 +47,7 @@ def run(
                 part = parts[following]
                 kept = None if checkpoint is None else checkpoint.load(part)
                 if kept is None:
-                    begun[pool.submit(count, part)] = following
+                    begun[pool.submit(partial(count, study), part)] = following
                 else:
                     ready[following] = Done(kept, True)
                 following += 1
@@ -56,3 +64,8 @@ def run(
     finally:
         for future in begun:
             future.cancel()
+
+
+def digest(study: Study) -> str:
+    """What tells ``study`` from any other: a hash of all that its file says, as it was read."""
+    return hashlib.sha256(repr(study).encode()).hexdigest()
