@@ -9,9 +9,12 @@ import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+# told apart by those who see few colours, too; a mark goes with each all the same
+SERIES = tuple(f"series-{number}" for number in range(1, 9))
 _NAMES = (
     *("ink", "muted", "grid", "curve", "window", "edge", "ok", "bad", "sync"),
     *("place-a", "place-b", "paper"),
+    *SERIES,
 )
 # Colours that stand for the page's own (``--ink`` …), which follow its light or dark theme.
 COLOURS = {name: f"#{number:02x}{number:02x}{number:02x}" for number, name in enumerate(_NAMES, 1)}
