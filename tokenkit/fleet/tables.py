@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import gammainccinv, gammaincinv
 
 from tokenkit.fleet.layout import COUNTS
 from tokenkit.fleet.result import (
@@ -116,8 +116,8 @@ def count_interval(count: int, variance: float) -> tuple[float, float]:
     """
     dispersion = max(1.0, variance / count) if count else 1.0
     effective = count / dispersion
-    low = chi2.ppf(_TAIL, 2.0 * effective) / 2.0 if count else 0.0
-    high = chi2.ppf(1.0 - _TAIL, 2.0 * (effective + 1.0)) / 2.0
+    low = gammaincinv(effective, _TAIL) if count else 0.0
+    high = gammainccinv(effective + 1.0, _TAIL)
     return dispersion * float(low), dispersion * float(high)
 
 
