@@ -60,9 +60,7 @@ class Checkpoint:
                     f"{folder} is no checkpoint of a study, but holds {others[0]}: name a new"
                     " folder"
                 )
-            with whole_file(folder / _ABOUT) as file:
-                file.write(json.dumps(about, indent=1, ensure_ascii=False).encode() + b"\n")
-            self._sync()
+            self._write(_ABOUT, json.dumps(about, indent=1).encode() + b"\n")
         elif found.get("study") != digest:
             raise CheckpointError(
                 f"{folder} is the checkpoint of another study, {found.get('title')!r}, or of this"
@@ -96,9 +94,7 @@ class Checkpoint:
 
     def save(self, part: Partition, archive: bytes) -> None:
         """Keep what ``part`` gave: when this returns it is on the disk."""
-        with whole_file(self._folder / _name(part)) as file:
-            file.write(hashlib.sha256(archive).digest() + archive)
-        self._sync()
+        self._write(_name(part), hashlib.sha256(archive).digest() + archive)
 
     def _about(self) -> dict[str, str]:
         path = self._folder / _ABOUT
@@ -108,15 +104,20 @@ class Checkpoint:
                 return about
         raise CheckpointError(f"{path} is damaged: remove {self._folder} to begin again")
 
-    def _sync(self) -> None:
-        """The names, too."""
+    def _write(self, name: str, data: bytes) -> None:
+        """A whole file, which is on the disk when this returns, and so is its name."""
+        with whole_file(self._folder / name) as file:
+            file.write(data)
         if os.name == "nt":
             return  # Windows opens no folders
-        descriptor = os.open(self._folder, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            descriptor = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise CheckpointError(f"cannot write {self._folder}: {error.strerror}") from None
 
 
 def _name(part: Partition) -> str:
