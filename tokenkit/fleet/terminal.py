@@ -41,7 +41,7 @@ def print_result(result: StudyResult, console: Console) -> None:
                 Text(policy.name if number == 0 else ""),
                 Text(cell.batch or "all"),
                 *(_rate(rate, wide) for rate in (cell.rejections, cell.lock_outs, cell.resyncs)),
-                f"{codes_figure(cell.codes.mean)}, {cell.codes.most}",
+                f"{codes_figure(cell.codes.mean.value)}, {cell.codes.most}",
             )
         table.add_section()
     console.print(table)
