@@ -2,9 +2,10 @@
 
 import os
 import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from tokenkit.errors import TokenkitError
 
@@ -32,15 +33,27 @@ def check_folder(folder: Path, names: Iterable[str]) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """``path`` holds all of ``text`` or what it held before; TokenkitError says why."""
+    with whole_file(path) as file:
+        file.write(text.encode(errors="replace"))  # names of files may be no Unicode
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Write what ``path`` will hold once all is written and on the disk.
+
+    If that fails, which TokenkitError says, it holds what it held before.
+    """
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(text.encode(errors="replace"))  # names of files may be no Unicode
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise TokenkitError(f"cannot write {path}: {error.strerror}") from None
+        raise TokenkitError(f"cannot write {path}: {error.strerror or error}") from None
