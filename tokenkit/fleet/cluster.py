@@ -81,24 +81,37 @@ def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
         with _local(workers or processors()) as made, cluster(made.scheduler_address) as pool:
             yield pool
         return
-    try:
-        client = Client(  # type: ignore[no-untyped-call]
-            scheduler, timeout=_CONNECT_S, set_as_default=False
-        )
-    except (OSError, ValueError) as error:
-        raise ClusterError(
-            f"no Dask scheduler answers at {scheduler} ({error}): is it as in"
-            " tcp://HOST:8786, and does `dask scheduler` run there?"
-        ) from None
-    with client:
+    with _quiet(), _client(scheduler) as client:
         try:
             client.wait_for_workers(1, timeout=_JOIN_S)
         except TimeoutError:
             raise ClusterError(
                 f"the scheduler {scheduler} has no workers: start some by `dask worker {scheduler}`"
             ) from None
-        executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
+        executor = client.get_executor(pure=False)
         yield Cluster(client, executor, scheduler)
+
+
+def _client(scheduler: str) -> Client:
+    try:
+        return Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {scheduler} ({error}): is it as in"
+            " tcp://HOST:8786, and does `dask scheduler` run there?"
+        ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Dask's client would log of a lost scheduler, with its traceback, ClusterError says."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _local(workers: int) -> LocalCluster:
@@ -114,7 +127,7 @@ def _local(workers: int) -> LocalCluster:
         return LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=workers,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # else a warning if 8787 is taken
             silence_logs=logging.ERROR,
         )
     finally:
