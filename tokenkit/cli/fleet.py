@@ -1,5 +1,6 @@
 """``tokenkit fleet``: what a verifier's policy costs a fleet of tokens."""
 
+import shlex
 from contextlib import AbstractContextManager, ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -123,7 +124,7 @@ def study(
     if report is not None:
         from tokenkit.fleet.report import write_report
 
-        page = write_report(result, report)
+        page = write_report(result, report, _again(file, seed, tokens))
     if as_json:
         print_json_text(result.to_json().decode())
     else:
@@ -132,6 +133,16 @@ def study(
         print_result(result, console())
     if page is not None:
         echo(f"report: {click.format_filename(page)}", err=as_json)
+
+
+def _again(file: str, seed: int | None, tokens: int | None) -> str:
+    """What gives the same result again, as one types it after ``tokenkit fleet study``."""
+    words = [file]
+    if seed is not None:
+        words += ["--seed", str(seed)]
+    if tokens is not None:
+        words += ["--tokens", str(tokens)]
+    return shlex.join(words)
 
 
 def _check_installed() -> None:

@@ -28,15 +28,16 @@ def check_report(folder: Path) -> None:
                 )
 
 
-def write_report(result: StudyResult, folder: Path) -> Path:
+def write_report(result: StudyResult, folder: Path, study: str = "STUDY.toml") -> Path:
     """Write ``index.html`` into ``folder``, whole or not at all; returns its path.
 
-    The same ``result`` gives the same bytes. TokenkitError as of :func:`check_report`.
+    ``study`` is what ``tokenkit fleet study`` was told to count. The same arguments give the same
+    bytes. TokenkitError as of :func:`check_report`.
     """
     check_report(folder)
     from tokenkit.fleet.report.html import html_report
 
-    text = html_report(result)
+    text = html_report(result, study)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / _NAME, text)
     return folder / _NAME

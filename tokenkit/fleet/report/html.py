@@ -10,8 +10,8 @@ from tokenkit.fleet.result import Cell, Estimate, StudyResult
 from tokenkit.report.html import environment
 
 
-def html_report(result: StudyResult) -> str:
-    """The page as text: the same for the same result."""
+def html_report(result: StudyResult, study: str = "STUDY.toml") -> str:
+    """The page as text; ``study`` is what ``tokenkit fleet study`` was told to count."""
     templates = environment("tokenkit.fleet.report")
     templates.filters.update(figure=figure, interval=interval, mean=codes_figure, plural=plural)
     from tokenkit.fleet.report.looks import Look
@@ -22,6 +22,7 @@ def html_report(result: StudyResult) -> str:
     cells = tables[0][1]
     page = templates.get_template("template.html.j2").render(
         result=result,
+        study=study,
         version=__version__,
         verdict=verdict(result),
         mean=codes_figure,

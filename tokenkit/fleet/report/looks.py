@@ -38,7 +38,7 @@ class Look:
     @property
     def size(self) -> float:
         """Of the mark, in points: what is drawn later leaves the rim of what it hides."""
-        return max(11 - 0.6 * self.number, 7)
+        return max(11 - 0.5 * self.number, 8)
 
     @property
     def line(self) -> Any:

@@ -50,7 +50,8 @@ def test_says_what_was_assumed_and_how_to_run_it_again(page: Any) -> None:
         "Three codes are tried before one gives up.",
         "2000 tokens in warehouse",
         "rules of wide",
-        "--seed 7",
+        "tokenkit fleet study STUDY.toml --report report",
+        "seed (7)",
         f"tokenkit[fleet]=={__version__}",
         "3 years from 2026-01-01 on",
     ):
