@@ -94,7 +94,9 @@ def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
 
 def _client(scheduler: str) -> Client:
     try:
-        return Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+        return Client(  # type: ignore[no-untyped-call]
+            scheduler, timeout=_CONNECT_S, set_as_default=False
+        )
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"no Dask scheduler answers at {scheduler} ({error}): is it as in"
