@@ -39,9 +39,11 @@ places = ["warehouse"]
 
 [[policy]]
 name = "fixed"
+learn = "offset"
 
 [[policy]]
 name = "adaptive"
+learn = "rate"
 """
 
 

@@ -32,8 +32,10 @@ tokens = 20
 places = ["warehouse"]
 [[policy]]
 name = "fixed"
+learn = "offset"
 [[policy]]
 name = "adaptive"
+learn = "rate"
 """
 
 
