@@ -1,14 +1,14 @@
 """Every sign-in of every token under one policy, compiled.
 
 A token is enrolled by two consecutive codes. Then its holder comes by habit, reads a code and types
-it in; a code that is refused is followed by the next one, a few times. Who was refused each time
-is locked out, waits for help, and proves the clock by two consecutive codes. If that fails, too,
-the token is lost: it is enrolled anew, as another one would be. Who waits for help does not try.
+it in; a code that is refused is followed by the next one, a few times, and no sooner than the
+verifier allows. Who was refused each time is locked out, waits for help, and proves the clock by
+two consecutive codes; wrong codes are forgiven then. If that fails, the token is lost: it is
+enrolled anew, as another one would be. Who waits for help does not try.
 """
 
+import math
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from tokenkit.fleet.compiled import compiled, shared
 from tokenkit.fleet.draws import (
@@ -20,16 +20,19 @@ from tokenkit.fleet.draws import (
     uniform,
 )
 from tokenkit.fleet.habits import Habit, next_sign_in, usual_s
-from tokenkit.fleet.judge import new_state, resync, sign_in, window
-from tokenkit.fleet.physics import Clock, begin, error_s, new_clock, token_counter
+from tokenkit.fleet.judge import enrol, new_state, resync, sign_in, unlock, window
+from tokenkit.fleet.physics import begin, error_s, token_counter
 from tokenkit.fleet.rules import Rule
 from tokenkit.fleet.server import server_s
 from tokenkit.fleet.tally import MOST_CODES
 from tokenkit.scenario.durations import DAY_S, YEAR_S
+from tokenkit.verifier.throttle import wait_s
 
 _MONTH_S = YEAR_S / 12
 # How often it is looked how many codes are acceptable, at a moment of the token's own.
 _LOOK_S = 7 * DAY_S
+NONE = -(2**62)  # no counter
+
 # From a new code's appearing to its being read.
 _GLANCE_S = 1.0
 
@@ -62,7 +65,7 @@ class World(NamedTuple):
     pieces: Any
     start_s: float
     end_s: float
-    clock: Clock
+    clock: Any
 
 
 def count(
@@ -74,13 +77,15 @@ def count(
     pieces: Any,
     start_s: float,
     end_s: float,
+    room: Any,
     sums: Sums,
 ) -> None:
     """Add up what happens to ``tokens`` (of TOKEN) from ``start_s`` to ``end_s``, true time.
 
-    ``stays`` and ``events`` are theirs, ``pieces`` (of PIECE) the verifier's clock.
+    ``stays`` and ``events`` are theirs, ``pieces`` (of PIECE) the verifier's clock, ``room`` is
+    one CLOCK.
     """
-    world = World(rule, people, stays, events, pieces, start_s, end_s, new_clock())
+    world = World(rule, people, stays, events, pieces, start_s, end_s, room[0])
     for index in range(tokens.size):
         begin(tokens[index], world.clock)
         _count_one(world, tokens[index], sums.counts[index], sums)
@@ -88,8 +93,8 @@ def count(
 
 @shared
 def _count_one(world: World, token: Any, counts: Any, sums: Sums) -> None:
-    rule, people, end_s = world.rule, world.people, world.end_s
-    state, _, free_s = _prove(world, token, new_state(rule), token.enrolled_s, 0)
+    people, end_s = world.people, world.end_s
+    state, _, free_s = _enrol(world, token, token.enrolled_s, 0)
     look_s = free_s + _LOOK_S * second_uniform(two_words(token.person_key, PERSON, 0)[0])
     own_s = usual_s(people.habit, token.person_key)
     last_s, number = token.enrolled_s, 0
@@ -118,12 +123,12 @@ def _count_one(world: World, token: Any, counts: Any, sums: Sums) -> None:
         if help_s >= end_s:
             break
         look_s = _look(world, state, look_s, help_s, counts, sums)
-        state, proved, free_s = _prove(world, token, state, help_s, number)
-        if proved:
+        state, found, free_s = _help(world, token, state, help_s, number)
+        if found:
             counts.resyncs += 1
         else:
             counts.lost += 1
-            state, _, free_s = _prove(world, token, new_state(rule), free_s, -number)
+            state, _, free_s = _enrol(world, token, free_s, -number)
     _look(world, state, look_s, end_s, counts, sums)
 
 
@@ -137,33 +142,58 @@ def _occasion(
     arrives_s, shown = read_s, 0
     for attempt in range(people.attempts):
         if attempt > 0:
-            wait_s = (shown + 1) * token.period_s - _token_s(world, token, arrives_s)
-            read_s = _lit_s(token, world.events, arrives_s + max(0.0, wait_s) + _GLANCE_S)
+            to_next_s = (shown + 1) * token.period_s - _token_s(world, token, arrives_s)
+            read_s = _lit_s(token, world.events, arrives_s + max(0.0, to_next_s) + _GLANCE_S)
             words = two_words(token.person_key, ENTRIES + attempt, number)
             slowness = uniform(words[0])
         shown = _counter(world, token, read_s)
         arrives_s = read_s + between(people.entry_low_s, people.entry_high_s, slowness)
-        accepted, state = sign_in(world.rule, state, shown, server_s(world.pieces, arrives_s))
+        server_now_s = server_s(world.pieces, arrives_s)
+        delay_s = wait_s(world.rule, state.failures, state.failed_s, server_now_s)
+        if 0.0 < delay_s < math.inf:  # which a person is told
+            arrives_s += delay_s
+            server_now_s = server_s(world.pieces, arrives_s)
+        accepted, state = sign_in(world.rule, state, shown, server_now_s)
         if accepted:
             return True, state, attempt, arrives_s
     return False, state, people.attempts, arrives_s
 
 
 @shared
-def _prove(world: World, token: Any, state: Any, read_s: float, number: int) -> Any:
-    """Show two consecutive codes, as ``HardwareToken.two_codes``: state, whether, and when."""
-    people = world.people
+def _enrol(world: World, token: Any, read_s: float, number: int) -> Any:
+    """Enable a token whose codes nobody has seen: its state, whether it is enabled, and when."""
+    second, arrives_s = _two_codes(world, token, read_s, number)
+    state = new_state(world.rule)
+    if second == NONE:
+        return state, False, arrives_s
+    enabled, state = enrol(world.rule, state, second, server_s(world.pieces, arrives_s))
+    return state, enabled, arrives_s
+
+
+@shared
+def _help(world: World, token: Any, state: Any, read_s: float, number: int) -> Any:
+    """Resynchronise a token, wrong codes being forgiven: its state, whether it works, and when."""
+    second, arrives_s = _two_codes(world, token, read_s, number)
+    if second == NONE:
+        return state, False, arrives_s
+    found, state = resync(world.rule, unlock(state), second, server_s(world.pieces, arrives_s))
+    return state, found, arrives_s
+
+
+@shared
+def _two_codes(world: World, token: Any, read_s: float, number: int) -> tuple[int, float]:
+    """Read two codes as ``HardwareToken.two_codes``: the second's counter, and its arrival.
+
+    NONE if they are not consecutive, as of a clock that stands.
+    """
+    people, period_s = world.people, token.period_s
     read_s = _lit_s(token, world.events, read_s)
     first = _counter(world, token, read_s)
-    period_s = token.period_s
     read_s += period_s - _token_s(world, token, read_s) % period_s + period_s / 2
     second = _counter(world, token, read_s)
     slowness = uniform(two_words(token.person_key, ENTRIES, number)[0])
     arrives_s = read_s + between(people.entry_low_s, people.entry_high_s, slowness)
-    if second != first + 1:
-        return state, False, arrives_s
-    proved, state = resync(world.rule, state, second, server_s(world.pieces, arrives_s))
-    return state, proved, arrives_s
+    return second if second == first + 1 else NONE, arrives_s
 
 
 @shared
@@ -188,7 +218,7 @@ def _lit_s(token: Any, events: Any, true_s: float) -> float:
     for number in range(token.first_event, token.first_event + token.events):
         event = events[number]
         if event.at_s <= true_s < event.until_s:
-            return event.until_s + _GLANCE_S
+            true_s = event.until_s + _GLANCE_S
     return true_s
 
 
@@ -199,7 +229,8 @@ def _counter(world: World, token: Any, true_s: float) -> int:
 
 @shared
 def _token_s(world: World, token: Any, true_s: float) -> float:
-    return true_s + error_s(token, world.stays, world.events, true_s, world.clock)
+    error: float = error_s(token, world.stays, world.events, true_s, world.clock)
+    return true_s + error
 
 
 kernel: Any = compiled(count)
