@@ -29,9 +29,13 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def shared(function: _Function) -> _Function:
-    """Let compiled code call ``function``, which stays the Python function that it is."""
+    """Let compiled code call ``function``, which stays the Python function that it is.
+
+    It takes and returns numbers, tuples, records and arrays, and makes no arrays: so nobody counts
+    references to them, which would cost more than a time step of a token.
+    """
     if function not in _shared:
-        _shared.add(register_jitable(function))
+        _shared.add(register_jitable(_nrt=False)(function))
     return function
 
 

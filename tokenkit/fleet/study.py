@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from tokenkit.errors import TokenkitError
+from tokenkit.fleet.rules import Policy
 from tokenkit.scenario.document import END_S, Document, read
 from tokenkit.scenario.durations import DAY_S, YEAR_S, Duration, PositiveDuration, in_words
 from tokenkit.scenario.explain import hint
@@ -110,17 +111,6 @@ class Batch(_Table, frozen=True, kw_only=True):
         yield from _range_problem("stay", self.stay, DAY_S, 1000 * YEAR_S)
         if self.battery is not None:
             yield from _battery_problems(self.battery)
-
-
-class Policy(_Table, frozen=True, kw_only=True):
-    """A verifier's rules."""
-
-    name: str
-
-    def problems(self) -> Iterator[_Problem]:
-        """What cannot be, and where."""
-        if not self.name.isprintable() or not 1 <= len(self.name) <= 60:
-            yield ("name",), "'name' is one line of 1 to 60 characters"
 
 
 class Study(_Table, frozen=True, kw_only=True):

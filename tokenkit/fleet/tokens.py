@@ -201,5 +201,7 @@ def _life_s(person_key: Any, number: int, life_s: float) -> float:
     return life_s * between(1.0 - _LIFE_SPREAD, 1.0 + _LIFE_SPREAD, part)
 
 
-_plan_kernel, _carry_kernel, _wear_kernel = map(compiled, (_plan, _carry, _wear))
 shared(daily_moments)
+_plan_kernel: Any = compiled(_plan)
+_carry_kernel: Any = compiled(_carry)
+_wear_kernel: Any = compiled(_wear)

@@ -1,0 +1,52 @@
+"""One partition of a study, from its tokens to what is counted of them."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tokenkit.fleet.habits import HABITS
+from tokenkit.fleet.kernel import People, Sums, kernel
+from tokenkit.fleet.layout import COUNTS, PIECE
+from tokenkit.fleet.partition import Counted, Partition
+from tokenkit.fleet.physics import CLOCK
+from tokenkit.fleet.study import Study
+from tokenkit.fleet.tally import MONTHLY, MOST_CODES, tally
+from tokenkit.fleet.tokens import make_tokens
+
+
+def work(study: Study, partition: Partition) -> Counted:
+    """What happens to the partition's tokens, under each policy."""
+    batch, person = study.batch[partition.batch], study.person
+    made = make_tokens(study, partition)
+    people = People(
+        HABITS[batch.habit],
+        person.attempts,
+        float(person.entry[0]),
+        float(person.entry[1]),
+        float(person.help),
+    )
+    policies, pieces, room = len(study.policy), _pieces(study), np.zeros(1, CLOCK)
+    counts = np.zeros((policies, partition.count), COUNTS)
+    histogram = np.zeros((policies, MOST_CODES + 1), np.int64)
+    months = np.zeros((policies, math.ceil(12 * study.years), len(MONTHLY)), np.int64)
+    for number, policy in enumerate(study.policy):
+        kernel(
+            policy.rule(batch.period),
+            people,
+            made.tokens,
+            made.stays,
+            made.events,
+            pieces,
+            study.start_s,
+            study.end_s,
+            room,
+            Sums(counts[number], histogram[number], months[number]),
+        )
+    exposure_s = int(np.floor(study.end_s - made.tokens["enrolled_s"]).sum())
+    return Counted(partition, counts, tally(counts, exposure_s, histogram, months))
+
+
+def _pieces(study: Study) -> Any:
+    """The verifier's clock."""
+    return np.array([(study.start_s, study.start_s, 1.0)], PIECE)
