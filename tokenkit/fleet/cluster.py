@@ -2,10 +2,12 @@
 
 import logging
 import pickle
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from distributed import Client, LocalCluster
@@ -76,19 +78,23 @@ class Cluster:
 def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
     """The cluster of the ``scheduler`` at that address; ``local``: a new one of ``workers``."""
     if scheduler == LOCAL:
-        with (
-            LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers or processors(),
-                threads_per_worker=1,
-                dashboard_address=None,
-                silence_logs=logging.ERROR,
-            ) as made,
-            cluster(made.scheduler_address) as pool,
-        ):
+        with _local(workers or processors()) as made, cluster(made.scheduler_address) as pool:
             yield pool
         return
+    with _quiet(), _client(scheduler) as client:
+        try:
+            client.wait_for_workers(1, timeout=_JOIN_S)
+        except TimeoutError:
+            raise ClusterError(
+                f"the scheduler {scheduler} has no workers: start some by `dask worker {scheduler}`"
+            ) from None
+        executor = client.get_executor(pure=False)
+        yield Cluster(client, executor, scheduler)
+
+
+def _client(scheduler: str) -> Client:
     try:
-        client = Client(  # type: ignore[no-untyped-call]
+        return Client(  # type: ignore[no-untyped-call]
             scheduler, timeout=_CONNECT_S, set_as_default=False
         )
     except (OSError, ValueError) as error:
@@ -96,15 +102,39 @@ def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
             f"no Dask scheduler answers at {scheduler} ({error}): is it as in"
             " tcp://HOST:8786, and does `dask scheduler` run there?"
         ) from None
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=_JOIN_S)
-        except TimeoutError:
-            raise ClusterError(
-                f"the scheduler {scheduler} has no workers: start some by `dask worker {scheduler}`"
-            ) from None
-        executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
-        yield Cluster(client, executor, scheduler)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Dask's client would log of a lost scheduler, with its traceback, ClusterError says."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _local(workers: int) -> LocalCluster:
+    """A new cluster, whose processes do not hear the Ctrl-C that is meant for this one.
+
+    Threads and processes inherit which signals are blocked: its own, and those that they start
+    in the place of killed ones.
+    """
+    resource_tracker.ensure_running()  # the thread that starts it unblocks the signal
+    blocks = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocks else set()
+    try:
+        return LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",  # else a warning if 8787 is taken
+            silence_logs=logging.ERROR,
+        )
+    finally:
+        if blocks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _errand(code: str) -> Callable[[bytes], bytes | str]:

@@ -58,6 +58,11 @@ CLOCK = np.dtype(
 )
 
 
+def new_clock() -> Any:
+    """Room for the clock of one token after another: a record that is an argument of kernels."""
+    return np.zeros(1, CLOCK)[0]
+
+
 @shared
 def begin(token: Any, clock: Any) -> None:
     """Turn to ``token``, a record of TOKEN, or back to it."""

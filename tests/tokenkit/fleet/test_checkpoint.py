@@ -25,6 +25,7 @@ name = "desk"
 tokens = 9
 [[policy]]
 name = "fixed"
+learn = "offset"
 """
 CODE = "tokenkit 0.1.0, source 0123"
 PARTITIONS = 5
