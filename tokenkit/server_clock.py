@@ -6,7 +6,7 @@ behind from then on. An error is server time less true time, in seconds: + is ah
 
 import hashlib
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -227,8 +227,8 @@ class ServerClock:
                 raise ServerClockError(str(error), index) from None
             if made[0].true_s < over_s:
                 raise ServerClockError(
-                    f"it begins at {made[0].true_s}, while what happened to the clock before lasts"
-                    f" until {over_s}",
+                    "what happened to the clock before is not over yet: that takes"
+                    f" {over_s - made[0].true_s:g} s more",
                     index,
                 )
             stretches += made
@@ -270,6 +270,20 @@ class ServerClock:
             Piece(start_s, self.read(start_s), self._rate(middle_s))
             for start_s, middle_s in zip(starts_s, middles_s, strict=True)
         ]
+
+    def curve(self, from_s: float, until_s: float, samples: int) -> list[tuple[float, float]]:
+        """(true time, error) at so many times and at all events: before and after a jump."""
+        step_s = (until_s - from_s) / samples
+        times_s = {from_s + number * step_s for number in range(samples)} | {until_s}
+        times_s |= {at_s for at_s in self._starts_s if from_s < at_s < until_s}
+        points = []
+        for at_s in sorted(times_s):
+            before = self._stretches[max(bisect_left(self._starts_s, at_s) - 1, 0)]
+            jumps_from_s, error_s = _error_s(self.base, before, at_s), self.error_s(at_s)
+            if jumps_from_s != error_s and at_s > from_s:
+                points.append((at_s, jumps_from_s))
+            points.append((at_s, error_s))
+        return points
 
     def _standing(self) -> Iterator[tuple[_Stretch, float]]:
         """The stretches in which the clock stands, each with its end."""

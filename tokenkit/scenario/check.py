@@ -15,6 +15,7 @@ from tokenkit.scenario.lines import Lines
 from tokenkit.scenario.names import END_S, Names, WrongNameError
 from tokenkit.scenario.schema import Scenario
 from tokenkit.scenario.syntax import explain_syntax
+from tokenkit.server_clock import ServerClockError
 from tokenkit.verifier import ValidationError
 
 _LARGEST = 10_000_000  # bytes
@@ -90,6 +91,11 @@ def parse(text: str, file: str, path: Path | None = None) -> Loaded:
             raise _wrong(file, lines[member,], f"{member!r} is one line without control characters")
     if not 0 <= scenario.start_s < END_S:
         raise _wrong(file, lines["start",], "'start' must be in one of the years 1970 to 9998")
+    try:
+        scenario.server.made(scenario.start_s, b"only looked at")
+    except ServerClockError as error:
+        where = ("server",) if error.event is None else ("server", "event", error.event)
+        raise _wrong(file, lines[where], str(error)) from None
     names = Names(scenario.start_s)
     for number, step in enumerate(scenario.step):
         try:

@@ -10,6 +10,7 @@ import msgspec
 
 from tokenkit.scenario.lines import Path
 from tokenkit.scenario.schema import Policy, Scenario
+from tokenkit.scenario.server import Server, ServerEvent
 from tokenkit.scenario.steps import AnyStep
 from tokenkit.scenario.syntax import HOW_STEPS
 
@@ -56,6 +57,12 @@ def _tables(data: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any], type[m
     yield (), data, Scenario
     if isinstance(policy := data.get("policy"), dict):
         yield ("policy",), policy, Policy
+    if isinstance(server := data.get("server"), dict):
+        yield ("server",), server, Server
+        events = server.get("event")
+        for number, event in enumerate(events if isinstance(events, list) else []):
+            if isinstance(event, dict):
+                yield ("server", "event", number), event, ServerEvent
     steps = data.get("step")
     for number, step in enumerate(steps if isinstance(steps, list) else []):
         kind = step.get("do") if isinstance(step, dict) else None

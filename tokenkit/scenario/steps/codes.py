@@ -188,5 +188,7 @@ def _show(
         device.last_code = codes[-1]
         device.record.learned(now_s, answers[0].offset_steps)
         stage.measure_window(device)
-    device.record.attempts.append(Attempted(now_s, act, outcome, device.clock_error_s(now_s)))
+    device.record.attempts.append(
+        Attempted(now_s, act, outcome, device.clock_error_s(now_s), stage.server_error_s())
+    )
     return outcome
