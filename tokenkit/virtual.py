@@ -32,6 +32,7 @@ from firmware_sim.otp.batch_file import read_batch, ship_batch
 from firmware_sim.otp.battery import Battery
 from firmware_sim.otp.display import Display
 from firmware_sim.otp.factory import Batch, Factory
+from firmware_sim.otp.grade import GRADES
 from firmware_sim.otp.private_file import write_private_files
 from firmware_sim.otp.seed_file import csv_file, write_csv, write_pskc
 from firmware_sim.otp.token import EmptyBatteryError, HardwareToken, TokenKind, TokenSpec
@@ -76,6 +77,7 @@ if TYPE_CHECKING:  # asyncio is for those who serve
     from firmware_sim.port.wire import Plug, Port, Tap
 
 __all__ = [
+    "GRADES",
     "PLACES",
     "PORTS",
     "REPORT_DESCRIPTOR",

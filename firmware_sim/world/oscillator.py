@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from firmware_sim.world.environment import Environment
-from firmware_sim.world.noise import EndlessNoise
+from firmware_sim.world.noise import EndlessNoise, noise_key
 
 YEAR_S = 365.25 * 86_400.0
 _LIFE_YEARS = 10_000  # as far as dates go
@@ -68,7 +68,7 @@ class Oscillator:
         self._noise = EndlessNoise(
             white=crystal.white_adev_1s**2,
             random_walk=3.0 * crystal.random_walk_adev_1day**2 / 86_400.0,
-            key=entropy_key,
+            key=noise_key(entropy_key),
         )
 
     def error_s(self, true_s: float) -> float:

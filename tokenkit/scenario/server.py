@@ -33,6 +33,10 @@ _OF_CLOCKS = {"rate_ppm": "free-running", "offset": "free-running", "poll": "ntp
 _OF_CLOCKS["residual"] = "ntp"
 
 
+def _any_of(words: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 class ServerEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One ``[[server.event]]`` at true time ``at``, of the kind whose member is there.
 
@@ -54,10 +58,11 @@ class ServerEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """ServerClockError."""
         kinds = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if len(kinds) != 1:
-            raise ServerClockError(f"an event has one of {', '.join(_KINDS)}: this has {kinds}")
+            has = f": this has {' and '.join(kinds)}" if kinds else ""
+            raise ServerClockError(f"an event has one of {', '.join(_KINDS)}{has}")
         for member, takers in _OF_EVENTS.items():
             if getattr(self, member) is not None and kinds[0] not in takers:
-                raise ServerClockError(f"{member!r} goes with {' or '.join(takers)}")
+                raise ServerClockError(f"{member!r} goes with {_any_of(takers)}")
         at_s = self.at.timestamp()
         if self.step is not None:
             return Step(at_s, self.step, self.mended_after)
