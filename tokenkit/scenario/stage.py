@@ -9,7 +9,7 @@ from tokenkit.scenario.outcomes import SkippedError, outcome_of
 from tokenkit.scenario.person import Person
 from tokenkit.scenario.record import ACCEPTED, ScenarioRecord, StepRecord
 from tokenkit.scenario.schema import Scenario
-from tokenkit.server_clock import Event, ServerClock
+from tokenkit.server_clock import Event
 from tokenkit.verifier import AuthenticatorApp, Verifier, VerifierError
 from tokenkit.virtual import Batch, SimulatedClock, World
 
@@ -84,9 +84,8 @@ class Stage:
 
     def server_curve(self) -> list[tuple[float, float]]:
         """Samples of (true time, server time minus true time); none if that is always nothing."""
-        if self.server_clock == ServerClock():
-            return []
-        return self.server_clock.curve(self._record.start_s, self.now(), _SAMPLES)
+        curve = self.server_clock.curve(self._record.start_s, self.now(), _SAMPLES)
+        return curve if any(error_s for _, error_s in curve) else []
 
     def wait(self, seconds: float) -> None:
         self.clock.advance(float(seconds))
