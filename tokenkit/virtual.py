@@ -71,7 +71,8 @@ from firmware_sim.world.finger import (
     touch_at_once,
 )
 from firmware_sim.world.flash import Flash, FlashError, MemoryFlash, PowerCutError, SqliteFlash
-from firmware_sim.world.token_clock import BatteryChange, Step, Stuck, TokenClock
+from firmware_sim.world.oscillator import Crystal
+from firmware_sim.world.token_clock import BatteryChange, RateChange, Step, Stuck, TokenClock
 
 if TYPE_CHECKING:  # asyncio is for those who serve
     from firmware_sim.port.wire import Plug, Port, Tap
@@ -88,6 +89,7 @@ __all__ = [
     "BatteryChange",
     "Clock",
     "Constant",
+    "Crystal",
     "DailyCycle",
     "Display",
     "EmptyBatteryError",
@@ -112,6 +114,7 @@ __all__ = [
     "PowerCutError",
     "Press",
     "Profile",
+    "RateChange",
     "RemoteFinger",
     "ScriptedFinger",
     "SecurityKey",

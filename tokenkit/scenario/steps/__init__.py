@@ -2,7 +2,7 @@
 
 from tokenkit.scenario.steps.account import CreateUser, ExpectDevices, Remove
 from tokenkit.scenario.steps.app import CreateApp, Scan
-from tokenkit.scenario.steps.clock import ChangeBattery, StepClock, StopClock
+from tokenkit.scenario.steps.clock import ChangeBattery, ChangeRate, StepClock, StopClock
 from tokenkit.scenario.steps.codes import Enrol, Replay, Resync, SignIn, Unlock
 from tokenkit.scenario.steps.key import Assert, Register, SetPin
 from tokenkit.scenario.steps.plug import CloneKey, MakeKey, PlugIn, PowerCycle, Unplug
@@ -19,6 +19,7 @@ from tokenkit.scenario.steps.token import MakeBatch, ShipSeeds
 AnyStep = (
     Assert
     | ChangeBattery
+    | ChangeRate
     | CloneKey
     | CreateApp
     | CreateUser
