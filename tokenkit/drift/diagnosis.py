@@ -33,7 +33,11 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 class Dated(msgspec.Struct, frozen=True):
-    """When something happened: after one observation and before another, most likely ``at_s``."""
+    """When something happened: most likely at ``at_s``, with 95 % between the others.
+
+    A step leaves no trace between two observations: there it may be at any time, and ``after_s``
+    and ``before_s`` are those of observations.
+    """
 
     after_s: float
     before_s: float
@@ -43,16 +47,12 @@ class Dated(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, frozen=True):
     """An event of one token's clock, as seen from the server.
 
-    A step has ``by_s``, + is ahead; a change of rate has ``by_ppm``, and ``low_s`` to ``high_s``
-    is where its date lies (95 %), which may be several gaps between observations. A step's date may
-    be anywhere in one gap: there ``low_s`` and ``high_s`` are ``when.after_s`` and
-    ``when.before_s``. ``log_odds`` is the natural logarithm of the odds for it.
+    A step has ``by_s``, + is ahead; a change of rate has ``by_ppm``. ``log_odds`` is the natural
+    logarithm of the odds that there was such a thing.
     """
 
     kind: ChangeKind
     when: Dated
-    low_s: float
-    high_s: float
     by_s: Estimate | None
     by_ppm: Estimate | None
     cause: Cause
