@@ -14,7 +14,7 @@ _SPREADSHEET = re.compile(r"\d([.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 _END_S = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 # As seconds they lie in the years 1973 to 5138, as milliseconds in 1973 and later: never both.
 _LEAST_S, _LEAST_MS = 1e8, 1e11
-_LEAP_SECOND = re.compile(r"(\d\d:?59:?)60(?=$|\D)")
+_LEAP_SECOND = re.compile(r"([T\s]\d\d:?59:?)60(?=$|\D)")
 
 
 def time_zone(name: str) -> ZoneInfo:

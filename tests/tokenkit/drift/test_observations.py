@@ -270,6 +270,8 @@ class TestTimes:
         after = server_time_s("2017-01-01T00:00:00.5Z")
         assert server_time_s("2016-12-31T23:59:60.5Z") == after
         assert server_time_s("2017-01-01T00:59:60.5", zone=BERLIN) == after
+        assert server_time_s("20161231T235960.5Z") == after
+        assert server_time_s("2000-01-01T00:00:00.005960Z") == 946_684_800.00596
 
     @pytest.mark.parametrize(
         "name", ["Europe/Bonn", "Europe", "", "../etc/passwd", "\0", "a" * 999]
