@@ -17,13 +17,15 @@ from contextlib import suppress
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
-from tokenkit.errors import MissingExtraError
+from tokenkit.errors import MissingExtraError, TokenkitError
 
 try:
-    from numba import njit
+    from numba import config, njit
     from numba.extending import register_jitable
 except ImportError:
     raise MissingExtraError("a study of fleets", "fleet") from None
+if config.DISABLE_JIT:
+    raise TokenkitError("a study of fleets runs compiled code: unset NUMBA_DISABLE_JIT")
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
