@@ -215,7 +215,7 @@ def test_a_study_that_is_cut_short_goes_on(run: Run, monkeypatch: pytest.MonkeyP
             raise KeyboardInterrupt
         return count(study, part)
 
-    count = running.count
+    count = running.work
     with monkeypatch.context() as patch:
         patch.setattr(running.run, "__defaults__", (None, cut_short))
         status, out, err = run("study", *options)

@@ -56,7 +56,7 @@ class Bench:
 
     def count(self, study: Study, part: Partition) -> Counted:
         self.counted.append(part.first)
-        return running.count(study, part)
+        return running.work(study, part)
 
     def run(self, checkpoint: Checkpoint | None, most: int = PARTITIONS) -> list[bytes]:
         """The first ``most`` archives; then whoever runs the study dies."""
