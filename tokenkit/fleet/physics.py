@@ -188,13 +188,13 @@ def _draw_line(token: Any, stays: Any, true_s: float, clock: Any) -> None:
     swing_s = 1e-6 * abs(token.parabola_ppm_per_c2) * swing_c / _OMEGA
     swing_s *= 2.0 * abs(stay.mean_c - token.turnover_c) + 0.25 * swing_c
     limit_s += bend * length_s**2 / 8.0 + 2.0 * swing_s
-    clock.limit = _limit(limit_s, until_s, token.period_s)
 
     clock.slope = (1.0 + (tree.rate + slope + steady_slope)) / token.period_s
     noise_s = tree.phase_s + tree.rate * (from_s - span_s)
     noise_s += tree.levels[clock.level].x0 + slope * (from_s - span_s - noise_from_s)
     error_s = clock.error_s + (first_s + noise_s - clock.crystal_s)
     clock.steps = (from_s + error_s) / token.period_s
+    clock.limit = _limit(limit_s, from_s + error_s, token.period_s)
 
 
 @shared
@@ -237,10 +237,10 @@ def _steady_in_s(token: Any, stay: Any, true_s: float, ageing: float) -> float:
 @shared
 def _find_stretch(token: Any, stays: Any, events: Any, true_s: float, clock: Any) -> None:
     """Set the stretch around ``true_s``: all events up to it, as ``TokenClock`` takes them."""
-    if clock.start_s <= true_s < clock.end_s:
-        return
     if not 0.0 <= true_s - token.born_s < LIFE_S:  # also refuses NaN
         raise ValueError("a token's clock is asked for a time before it was set, or past its life")
+    if clock.start_s <= true_s < clock.end_s:
+        return
     clock.from_s = clock.until_s = math.inf
     start_s, error_s, crystal_s, runs = token.born_s, 0.0, 0.0, True
     end_s = math.inf

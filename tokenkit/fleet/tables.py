@@ -35,9 +35,10 @@ from tokenkit.fleet.result import (
     StudyResult,
     Timeline,
 )
+from tokenkit.fleet.rules import Policy, peers
 from tokenkit.fleet.study import Batch, Study
 from tokenkit.fleet.tally import COMPARED, MEASURES, MONTHLY, Tally
-from tokenkit.scenario.durations import YEAR_S, in_words
+from tokenkit.scenario.durations import YEAR_S, Duration, in_words
 
 _TAIL = 0.025
 _NORMAL = -float(ndtri(_TAIL))
@@ -58,7 +59,7 @@ def result(study: Study, tallies: Sequence[Tally]) -> StudyResult:
         start=study.start,
         years=study.years,
         assumed=assumptions(study),
-        policies=[PolicyNote(policy.name, policy.name) for policy in study.policy],
+        policies=[PolicyNote(policy.name, policy_text(policy)) for policy in study.policy],
         batches=[BatchNote(batch.name, batch.tokens, batch_text(batch)) for batch in study.batch],
         cells=[
             _cell(policy, name, batch, group)
@@ -73,6 +74,19 @@ def result(study: Study, tallies: Sequence[Tally]) -> StudyResult:
             for measure in COMPARED
         ],
     )
+
+
+def policy_text(policy: Policy) -> str:
+    """A policy's rules in words."""
+    said = {
+        name.replace("_", " "): in_words(value) if isinstance(value, Duration) else str(value)
+        for name, value in policy.said().items()
+    }
+    own = ", ".join(f"{name} {value}" for name, value in said.items())
+    if policy.peer is None:
+        return own
+    peer = f"as {peers()[policy.peer].title}"
+    return f"{peer}; {own}" if own else peer
 
 
 def batch_text(batch: Batch) -> str:

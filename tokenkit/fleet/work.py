@@ -1,6 +1,7 @@
 """One partition of a study, from its tokens to what is counted of them."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tokenkit.fleet.physics import CLOCK
 from tokenkit.fleet.study import Study
 from tokenkit.fleet.tally import MONTHLY, MOST_CODES, tally
 from tokenkit.fleet.tokens import make_tokens
+from tokenkit.server_clock import ServerClock
 
 
 def work(study: Study, partition: Partition) -> Counted:
@@ -26,7 +28,8 @@ def work(study: Study, partition: Partition) -> Counted:
         float(person.entry[1]),
         float(person.help),
     )
-    policies, pieces, room = len(study.policy), _pieces(study), np.zeros(1, CLOCK)
+    policies, room = len(study.policy), np.zeros(1, CLOCK)
+    pieces = _pieces(study.server_clock(), study.start_s, study.end_s)
     counts = np.zeros((policies, partition.count), COUNTS)
     histogram = np.zeros((policies, MOST_CODES + 1), np.int64)
     months = np.zeros((policies, math.ceil(12 * study.years), len(MONTHLY)), np.int64)
@@ -47,6 +50,7 @@ def work(study: Study, partition: Partition) -> Counted:
     return Counted(partition, counts, tally(counts, exposure_s, histogram, months))
 
 
-def _pieces(study: Study) -> Any:
-    """The verifier's clock."""
-    return np.array([(study.start_s, study.start_s, 1.0)], PIECE)
+@lru_cache(maxsize=2)
+def _pieces(clock: ServerClock, from_s: float, until_s: float) -> Any:
+    """The verifier's clock, as rows of PIECE."""
+    return np.array(clock.pieces(from_s, until_s), PIECE)
