@@ -16,12 +16,11 @@ from distributed.scheduler import KilledWorker
 from tokenkit.errors import TokenkitError
 from tokenkit.fleet.fingerprint import fingerprint
 from tokenkit.fleet.partition import Partition
-from tokenkit.fleet.pool import Count, processors
+from tokenkit.fleet.pool import LOOK_S, Count, processors
 
 LOCAL = "local"  # in the place of a scheduler's address
 _CONNECT_S = 10  # to a scheduler
 _JOIN_S = 60  # for its first worker
-_LOOK_S = 5.0  # how often the workers are counted
 
 
 class ClusterError(TokenkitError):
@@ -40,7 +39,7 @@ class Cluster:
         self._address = address
         self._errand = _errand(fingerprint())
         self._ahead = 0
-        self._looked_s = -_LOOK_S
+        self._looked_s = -LOOK_S
 
     def submit(self, count: Count, part: Partition) -> "Future[bytes | str]":
         return self._executor.submit(self._errand, pickle.dumps((count, part)))
@@ -49,10 +48,7 @@ class Cluster:
         try:
             archive = done.result()
         except CancelledError:
-            raise ClusterError(
-                f"the scheduler {self._address} has gone: start it again, and the study; with"
-                " --checkpoint it goes on where it was"
-            ) from None
+            raise self._gone() from None
         except KilledWorker as error:
             raise ClusterError(
                 f"{error.allowed_failures + 1} workers died counting the same tokens, the last was"
@@ -66,12 +62,22 @@ class Cluster:
         return archive
 
     def ahead(self) -> int:
+        """Twice the threads there are. It is also how a scheduler is missed that said good-bye."""
         now_s = time.perf_counter()
-        if now_s - self._looked_s >= _LOOK_S:
+        if now_s - self._looked_s >= LOOK_S:
             self._looked_s = now_s
-            threads = self._client.nthreads()  # type: ignore[no-untyped-call]
+            try:
+                threads = self._client.nthreads()  # type: ignore[no-untyped-call]
+            except OSError:
+                raise self._gone() from None
             self._ahead = 2 * max(1, sum(threads.values()))
         return self._ahead
+
+    def _gone(self) -> ClusterError:
+        return ClusterError(
+            f"the scheduler {self._address} has gone: start it again, and the study; with"
+            " --checkpoint it goes on where it was"
+        )
 
 
 @contextmanager
@@ -81,7 +87,7 @@ def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
         with _local(workers or processors()) as made, cluster(made.scheduler_address) as pool:
             yield pool
         return
-    with _quiet(), _client(scheduler) as client:
+    with _quiet(), _connect(scheduler) as client:
         try:
             client.wait_for_workers(1, timeout=_JOIN_S)
         except TimeoutError:
@@ -92,11 +98,23 @@ def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
         yield Cluster(client, executor, scheduler)
 
 
-def _client(scheduler: str) -> Client:
+class _Client(Client):
+    """A client that is closed if it cannot connect: else a garbage collection would do that, in
+    whichever thread it happens, be it one of Dask's own, that then waits for itself."""
+
+    def __init__(self, scheduler: str) -> None:
+        try:
+            super().__init__(  # type: ignore[no-untyped-call]
+                scheduler, timeout=_CONNECT_S, set_as_default=False
+            )
+        except BaseException:
+            self.close()  # type: ignore[no-untyped-call]
+            raise
+
+
+def _connect(scheduler: str) -> _Client:
     try:
-        return Client(  # type: ignore[no-untyped-call]
-            scheduler, timeout=_CONNECT_S, set_as_default=False
-        )
+        return _Client(scheduler)
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"no Dask scheduler answers at {scheduler} ({error}): is it as in"
