@@ -31,9 +31,10 @@ from tokenkit.fleet.result import (
     StudyResult,
     Timeline,
 )
+from tokenkit.fleet.rules import Policy, peers
 from tokenkit.fleet.study import Batch, Study
 from tokenkit.fleet.tally import MEASURES, MONTHLY, Tally
-from tokenkit.scenario.durations import YEAR_S, in_words
+from tokenkit.scenario.durations import YEAR_S, Duration, in_words
 
 _TAIL = 0.025
 _FIELD = {name: number for number, name in enumerate(COUNTS.names or ())}
@@ -52,7 +53,7 @@ def result(study: Study, tallies: Sequence[Tally]) -> StudyResult:
         seed=study.seed,
         start=study.start,
         years=study.years,
-        policies=[PolicyNote(policy.name, policy.name) for policy in study.policy],
+        policies=[PolicyNote(policy.name, policy_text(policy)) for policy in study.policy],
         batches=[BatchNote(batch.name, batch.tokens, batch_text(batch)) for batch in study.batch],
         cells=[
             _cell(policy, name, batch, group)
@@ -67,6 +68,19 @@ def result(study: Study, tallies: Sequence[Tally]) -> StudyResult:
             for measure in range(len(MEASURES))
         ],
     )
+
+
+def policy_text(policy: Policy) -> str:
+    """A policy's rules in words."""
+    said = {
+        name.replace("_", " "): in_words(value) if isinstance(value, Duration) else str(value)
+        for name, value in policy.said().items()
+    }
+    own = ", ".join(f"{name} {value}" for name, value in said.items())
+    if policy.peer is None:
+        return own
+    peer = f"as {peers()[policy.peer].title}"
+    return f"{peer}; {own}" if own else peer
 
 
 def batch_text(batch: Batch) -> str:
@@ -87,7 +101,7 @@ class _Sums:
     """Of one measure, over groups of tokens: ``products`` as in Tally, for all policies."""
 
     counts: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-    covariance: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"  # of the sums
+    covariance: list[list[float]]  # of the sums
     token_years: float
 
 
@@ -102,7 +116,7 @@ def _sums(group: Sequence[Tally], measure: int) -> _Sums:
             scatter = tally.products[measure] - np.outer(totals, totals) / tokens
             covariance += scatter * tokens / (tokens - 1.0)
     counts = np.sum([tally.totals[:, field] for tally in group], axis=0)
-    return _Sums(counts, covariance, _token_years(group))
+    return _Sums(counts, covariance.tolist(), _token_years(group))
 
 
 def _token_years(group: Sequence[Tally]) -> float:
@@ -144,7 +158,7 @@ def _total(group: Sequence[Tally], policy: int, name: str) -> int:
 
 def _rate(sums: _Sums, policy: int) -> Rate:
     count = int(sums.counts[policy])
-    low, high = count_interval(count, sums.covariance[policy, policy])
+    low, high = count_interval(count, sums.covariance[policy][policy])
     per = 1000.0 / sums.token_years
     return Rate(count, Estimate(count * per, low * per, high * per))
 
@@ -174,11 +188,11 @@ def _comparison(
     sums = _sums(group, measure)
     covariance = sums.covariance
     mine, other = (
-        _Count(int(sums.counts[at]), *count_interval(int(sums.counts[at]), covariance[at, at]))
+        _Count(int(sums.counts[at]), *count_interval(int(sums.counts[at]), covariance[at][at]))
         for at in (policy, baseline)
     )
-    spread = math.sqrt(covariance[policy, policy] * covariance[baseline, baseline])
-    correlation = covariance[policy, baseline] / spread if spread else 0.0
+    spread = math.sqrt(covariance[policy][policy] * covariance[baseline][baseline])
+    correlation = covariance[policy][baseline] / spread if spread else 0.0
     per = 1000.0 / sums.token_years
     return Comparison(
         policy=names[policy],

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from tokenkit.scenario.durations import PositiveDuration
+from tokenkit.scenario.server import Server
 from tokenkit.scenario.steps import AnyStep
 from tokenkit.verifier import Drift, TotpPolicy
 from tokenkit.virtual import START_S
@@ -49,6 +50,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     summary: str = ""
     start: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     policy: Policy = Policy()
+    server: Server = Server()
 
     @property
     def start_s(self) -> float:

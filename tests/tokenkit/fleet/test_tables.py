@@ -28,8 +28,12 @@ name = "cold"
 tokens = 100
 [[policy]]
 name = "wide"
+learn = "offset"
+window_steps = 3
 [[policy]]
 name = "narrow"
+peer = "rsa-securid"
+resync_range = "1 h"
 """
 Numbers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
@@ -179,6 +183,16 @@ def test_codes_and_months() -> None:
     assert found.cell("narrow", "desk").codes.most == 3
     assert found.cell("wide").months.sign_ins == [0, 200] + [0] * 22
     assert found.cell("wide").token_years == pytest.approx(400.0)
+
+
+def test_policies_and_batches_are_put_into_words() -> None:
+    found = result(study(), [tally_of(np.zeros((2, 100), np.int64))] * 2)
+    assert [note.rules for note in found.policies] == [
+        "learn offset, window steps 3",
+        "as RSA SecurID; resync range 1 h",
+    ]
+    assert [(note.name, note.tokens) for note in found.batches] == [("desk", 100), ("cold", 100)]
+    assert found.batches[0].summary == "daily, desk; grade token, 30 s, 0 to 24 months in stock"
 
 
 def test_a_result_goes_through_json_and_into_rows() -> None:
