@@ -85,7 +85,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     learn: Learn | None = None
-    window_steps: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
+    window_steps: _Steps | None = None
     window: PositiveDuration | None = None
     max_window_steps: int | None = None
     max_rate_ppm: float | None = None

@@ -54,7 +54,7 @@ WRONG = [
     ('learn = "offset"\nwindow_step = 1', 4, "unknown key 'window_step'; did you mean 'window_s"),
     ('learn = "offset"\nwindow_steps = 1.5', 4, "'window_steps' must be a whole number"),
     ('learn = "offset"\nwindow_steps = -1', 4, "'window_steps' must be at least 0"),
-    ('learn = "offset"\nwindow_steps = 101', 4, "'window_steps' must be at most 100"),
+    ('learn = "offset"\nwindow_steps = 101', 4, "'window_steps' is from 0 to 100, not 101"),
     ('learn = "offset"\nwindow = "2 h"', 4, "'window' is at most 50 min"),
     ('learn = "offset"\nwindow = 180', 4, 'like "180 s"'),
     ('learn = "offset"\nwindow = "180 s"\nwindow_steps = 6', 4, "'window_steps' and 'window' say"),
