@@ -12,6 +12,7 @@ class Verifier:
     """A window of ``reach_s`` or ``reach`` steps around an offset of so many seconds."""
 
     reach = 0
+    ahead = 0  # more, or less
     locks_after = math.inf
 
     def __init__(self, period_s: int) -> None:
@@ -28,7 +29,11 @@ class Verifier:
 
     def window(self, now_s: float) -> list[int]:
         amid = self.centre(now_s)
-        return [n for n in range(amid - self.reach, amid + self.reach + 1) if n > self.newest]
+        return [
+            n
+            for n in range(amid - self.reach, amid + self.reach + self.ahead + 1)
+            if n > self.newest
+        ]
 
     def learn(self, counter: int, now_s: float) -> None:
         """Of a code that was accepted."""
@@ -84,7 +89,7 @@ class PrivacyIdea(Verifier):
     """timeWindow is 180 s to either side; timeShift is the token's time less the server's."""
 
     locks_after = 10
-    auto_resync = False
+    ahead = -1  # Python's range
 
     def __init__(self, period_s: int) -> None:
         super().__init__(period_s)
@@ -106,7 +111,7 @@ class PrivacyIdeaAutoResync(PrivacyIdea):
 
     def second_chance(self, counter: int, now_s: float) -> bool:
         amid = self.centre(now_s)
-        if not self.in_range(counter, now_s) or amid - self.reach <= counter <= amid + self.reach:
+        if not self.in_range(counter, now_s) or amid - self.reach <= counter < amid + self.reach:
             return False  # a code within the window comes here if it is used
         first, self.otp1c = self.otp1c, None
         if first is None:
@@ -174,6 +179,8 @@ class GoogleAuthenticator(NoResync):
 
 class MultiOtp(Verifier):
     """Learns the offset in steps; the last step of each window is not tried."""
+
+    locks_after = 6
 
     def __init__(self, period_s: int) -> None:
         super().__init__(period_s)

@@ -101,6 +101,7 @@ def test_our_own_are_the_verifiers_by_default() -> None:
             period_s=period_s,
             limits=limits_of(totp, period_s),
             window_steps=totp.window_steps,
+            ahead_steps=totp.window_steps,
             enrol_steps=86_400 // period_s,
             resync_steps=86_400 // period_s,
             resync_around=0,
@@ -132,6 +133,7 @@ def test_a_peers_rules_are_loaded_and_may_be_changed() -> None:
     assert (found.window_steps, found.resync_steps, found.lock_after) == (6, 1000, 10)
     assert (found.sign_in_offset, found.resync_offset) == (BEGIN, MIDDLE)
     assert found.resync_around == OFFSET
+    assert found.ahead_steps == 5
     assert policy('peer = "privacyidea"').rule(60).window_steps == 3
     wider = policy('peer = "privacyidea"\nwindow_steps = 8\nnext_code_steps = 500').rule(60)
     assert (wider.window_steps, wider.next_code_steps) == (8, 500)
