@@ -21,6 +21,7 @@ from tokenkit.verifier import (
     records,
     totp,
 )
+from tokenkit.verifier.drift import prove
 from tokenkit.verifier.seed_file import Seed
 from tokenkit.verifier.totp import CodeGenerator
 from tokenkit.virtual import Step, World
@@ -226,3 +227,17 @@ def act(desk: Desk, what: str, *numbers: Any) -> None:
 )
 def test_a_time_step_is_the_verifiers(time_s: float, period_s: int) -> None:
     assert step_at(time_s, period_s) == totp.step(time_s, period_s)
+
+
+def test_the_next_code_proves_where_a_clock_is() -> None:
+    """RSA's way with tokens that jumped, and our filter."""
+    rule = Policy(name="", learn="rate", next_code_steps=20).rule(30)
+    _, state, *_ = ask(rule, new_state(rule), ENROL, 1000, 30_010.0)
+    accepted, waiting, *_ = ask(rule, state, SIGN_IN, 1030, 30_310.0)
+    assert not accepted
+    accepted, found, *_ = ask(rule, waiting, SIGN_IN, 1031, 30_340.0)
+    assert accepted
+    assert found.clock == prove(state.clock, rule.limits, 1031, 30_340.0)
+    assert (found.offset_steps, found.failures) == (20, 0)
+    accepted, *_ = ask(rule, waiting, SIGN_IN, 1032, 30_370.0)
+    assert not accepted
