@@ -63,6 +63,7 @@ class World(NamedTuple):
     stays: Any
     events: Any
     pieces: Any
+    at: Any
     start_s: float
     end_s: float
     clock: Any
@@ -75,17 +76,18 @@ def count(
     stays: Any,
     events: Any,
     pieces: Any,
+    at: Any,
     start_s: float,
     end_s: float,
-    room: Any,
+    clock: Any,
     sums: Sums,
 ) -> None:
     """Add up what happens to ``tokens`` (of TOKEN) from ``start_s`` to ``end_s``, true time.
 
-    ``stays`` and ``events`` are theirs, ``pieces`` (of PIECE) the verifier's clock, ``room`` is
-    one CLOCK.
+    ``stays`` and ``events`` are theirs, ``pieces`` (of PIECE) the verifier's clock. ``clock`` is
+    room for one CLOCK, ``at`` for the number of a piece.
     """
-    world = World(rule, people, stays, events, pieces, start_s, end_s, room[0])
+    world = World(rule, people, stays, events, pieces, at, start_s, end_s, clock[0])
     for index in range(tokens.size):
         begin(tokens[index], world.clock)
         _count_one(world, tokens[index], sums.counts[index], sums)
@@ -148,11 +150,11 @@ def _occasion(
             slowness = uniform(words[0])
         shown = _counter(world, token, read_s)
         arrives_s = read_s + between(people.entry_low_s, people.entry_high_s, slowness)
-        server_now_s = server_s(world.pieces, arrives_s)
+        server_now_s = server_s(world.pieces, world.at, arrives_s)
         delay_s = wait_s(world.rule, state.failures, state.failed_s, server_now_s)
         if 0.0 < delay_s < math.inf:  # which a person is told
             arrives_s += delay_s
-            server_now_s = server_s(world.pieces, arrives_s)
+            server_now_s = server_s(world.pieces, world.at, arrives_s)
         accepted, state = sign_in(world.rule, state, shown, server_now_s)
         if accepted:
             return True, state, attempt, arrives_s
@@ -166,7 +168,7 @@ def _enrol(world: World, token: Any, read_s: float, number: int) -> Any:
     state = new_state(world.rule)
     if second == NONE:
         return state, False, arrives_s
-    enabled, state = enrol(world.rule, state, second, server_s(world.pieces, arrives_s))
+    enabled, state = enrol(world.rule, state, second, server_s(world.pieces, world.at, arrives_s))
     return state, enabled, arrives_s
 
 
@@ -176,7 +178,9 @@ def _help(world: World, token: Any, state: Any, read_s: float, number: int) -> A
     second, arrives_s = _two_codes(world, token, read_s, number)
     if second == NONE:
         return state, False, arrives_s
-    found, state = resync(world.rule, unlock(state), second, server_s(world.pieces, arrives_s))
+    found, state = resync(
+        world.rule, unlock(state), second, server_s(world.pieces, world.at, arrives_s)
+    )
     return state, found, arrives_s
 
 
@@ -202,7 +206,7 @@ def _look(
 ) -> float:
     """Count the acceptable codes at the moments before ``until_s``; the first one after it."""
     while look_s < until_s:
-        first, last = window(world.rule, state, server_s(world.pieces, look_s))
+        first, last = window(world.rule, state, server_s(world.pieces, world.at, look_s))
         codes = max(0, last - first + 1)
         counts.moments += 1
         counts.acceptable += codes
