@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from tokenkit.scenario.durations import Duration, PositiveDuration
+from tokenkit.scenario.durations import Duration, PositiveDuration, in_words
 from tokenkit.scenario.explain import hint
 from tokenkit.verifier import TotpPolicy, ValidationError
 from tokenkit.verifier.drift import Limits, limits_of
@@ -16,7 +16,8 @@ Learn = Literal["nothing", "offset", "rate"]
 Measure = Literal["steps", "next", "begin", "middle"]
 Around = Literal["either", "offset", "server"]
 
-_Steps = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+_Steps = Annotated[int, msgspec.Meta(ge=0, le=43_200)]  # 30 days, as TotpPolicy has it, of 60 s
+_WIDEST_S = 100 * 30.0  # as TotpPolicy has it
 _Problem = tuple[tuple[str | int, ...], str]
 
 NONE = -1  # steps of what a verifier does not do
@@ -182,6 +183,9 @@ def _problems(own: dict[str, Any], merged: dict[str, Any]) -> Iterator[_Problem]
     if ("next_code_after" in merged) != ("next_code_late_steps" in merged):
         [name] = own.keys() & {"next_code_after", "next_code_late_steps"}
         yield (name,), "'next_code_after' and 'next_code_late_steps' are given together"
+    if "window" in own and own["window"] > _WIDEST_S:
+        yield ("window",), f"'window' is at most {in_words(_WIDEST_S)}"
+        return
     try:
         _totp(merged, 30)
     except ValidationError as error:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tokenkit.fleet.judge import State, new_state, step_at
@@ -174,8 +174,16 @@ actions = st.one_of(
 )
 
 
+def far_away_and_back(by_s: float) -> list[tuple[Any, ...]]:
+    """A clock that jumps, and is mended at last: each time it is found again."""
+    away = [("jump", by_s), ("resync", DAY_S)] * 3
+    return [*away, ("jump", -3 * by_s), ("resync", DAY_S), ("sign-in", DAY_S, 5.0, -1)]
+
+
 @pytest.mark.parametrize("name", POLICIES)
 @settings(max_examples=25)
+@example(rate_ppm=0.0, todo=far_away_and_back(230.0))
+@example(rate_ppm=0.0, todo=far_away_and_back(-230.0))
 @given(
     rate_ppm=st.sampled_from([-9.0, -1.0, 0.0, 4.0]),
     todo=st.lists(actions, min_size=5, max_size=25),
