@@ -178,7 +178,7 @@ def test_codes_and_months() -> None:
     events = np.array([[0] * 99 + [9], [0] * 100])
     found = result(study(), [tally_of(events, 3), tally_of(events, 5)])
     codes = found.cell("wide").codes
-    assert (codes.mean, codes.percentile_99, codes.most) == (4.0, 5, 14)
+    assert (codes.mean.value, codes.percentile_99, codes.most) == (4.0, 5, 14)
     assert codes.moments == [0, 0, 0, 1000, 0, 1000]
     assert found.cell("narrow", "desk").codes.most == 3
     assert found.cell("wide").months.sign_ins == [0, 200] + [0] * 22
