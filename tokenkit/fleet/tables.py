@@ -110,13 +110,13 @@ class _Sums:
     """
 
     counts: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-    covariance: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"  # of the sums
+    covariance: list[list[float]]  # of the sums
     unit: float
     interval: Callable[[int, float], tuple[float, float]]
 
     def count(self, policy: int) -> "_Count":
         count = int(self.counts[policy])
-        return _Count(count, *self.interval(count, float(self.covariance[policy, policy])))
+        return _Count(count, *self.interval(count, self.covariance[policy][policy]))
 
 
 def _sums(group: Sequence[Tally], measure: str) -> _Sums:
@@ -132,8 +132,10 @@ def _sums(group: Sequence[Tally], measure: str) -> _Sums:
             covariance += scatter * tokens / (tokens - 1.0)
     counts = np.sum([tally.totals[:, field] for tally in group], axis=0)
     if measure == "acceptable":
-        return _Sums(counts, covariance, 1.0 / max(_total(group, 0, "moments"), 1), mean_interval)
-    return _Sums(counts, covariance, 1000.0 / _token_years(group), count_interval)
+        return _Sums(
+            counts, covariance.tolist(), 1.0 / max(_total(group, 0, "moments"), 1), mean_interval
+        )
+    return _Sums(counts, covariance.tolist(), 1000.0 / _token_years(group), count_interval)
 
 
 def _token_years(group: Sequence[Tally]) -> float:
@@ -208,8 +210,8 @@ def _comparison(
     sums = _sums(group, measure)
     covariance = sums.covariance
     mine, other = sums.count(policy), sums.count(baseline)
-    spread = math.sqrt(covariance[policy, policy] * covariance[baseline, baseline])
-    correlation = float(covariance[policy, baseline]) / spread if spread else 0.0
+    spread = math.sqrt(covariance[policy][policy] * covariance[baseline][baseline])
+    correlation = covariance[policy][baseline] / spread if spread else 0.0
     per = sums.unit
     return Comparison(
         policy=names[policy],

@@ -48,7 +48,7 @@ def test_says_when_the_interval_includes_no_difference() -> None:
         (0, 3, "has 3 lock-outs, it none"),
         (0, 1, "has 1 lock-out, it none"),
         (60, 0, "has none beside 60: at least 20 times fewer (95 %)"),
-        (2, 0, "cannot be told from it"),
+        (2, 0, "has no lock-outs beside 2, too few to tell: the 95 % interval of the ratio (0 to "),
     ],
 )
 def test_where_there_are_none(first: int, second: int, said: str) -> None:
