@@ -56,6 +56,8 @@ from firmware_sim.world.environment import (
     DailyCycle,
     Environment,
     Schedule,
+    daily_angle,
+    daily_moments,
     place,
 )
 from firmware_sim.world.finger import (
@@ -71,23 +73,59 @@ from firmware_sim.world.finger import (
     touch_at_once,
 )
 from firmware_sim.world.flash import Flash, FlashError, MemoryFlash, PowerCutError, SqliteFlash
-from firmware_sim.world.oscillator import Crystal
-from firmware_sim.world.token_clock import BatteryChange, RateChange, Step, Stuck, TokenClock
+from firmware_sim.world.noise import (
+    LEAF_S,
+    LEVELS,
+    SPAN_S,
+    midpoint,
+    midpoint_law,
+    noise_key,
+    span_end,
+)
+from firmware_sim.world.oscillator import (
+    LIFE_S,
+    YEAR_S,
+    Crystal,
+    Oscillator,
+    ageing_ppm,
+    noise_variances,
+    steady_error_s,
+)
+from firmware_sim.world.philox import KEY_STEP as PHILOX_KEY_STEP
+from firmware_sim.world.philox import MULTIPLIER as PHILOX_MULTIPLIER
+from firmware_sim.world.philox import ROUNDS as PHILOX_ROUNDS
+from firmware_sim.world.token_clock import (
+    BatteryChange,
+    ClockEvent,
+    RateChange,
+    Step,
+    Stuck,
+    TokenClock,
+)
 
 if TYPE_CHECKING:  # asyncio is for those who serve
     from firmware_sim.port.wire import Plug, Port, Tap
 
 __all__ = [
     "GRADES",
+    "LEAF_S",
+    "LEVELS",
+    "LIFE_S",
+    "PHILOX_KEY_STEP",
+    "PHILOX_MULTIPLIER",
+    "PHILOX_ROUNDS",
     "PLACES",
     "PORTS",
     "REPORT_DESCRIPTOR",
+    "SPAN_S",
     "START_S",
+    "YEAR_S",
     "AdvancedClock",
     "Batch",
     "Battery",
     "BatteryChange",
     "Clock",
+    "ClockEvent",
     "Constant",
     "Crystal",
     "DailyCycle",
@@ -107,6 +145,7 @@ __all__ = [
     "KeyState",
     "MemoryFlash",
     "OsEntropy",
+    "Oscillator",
     "Placement",
     "Plug",
     "Port",
@@ -133,15 +172,22 @@ __all__ = [
     "TouchAfter",
     "UnpluggedError",
     "World",
+    "ageing_ppm",
     "clone_state",
     "connect",
     "csv_file",
+    "daily_angle",
+    "daily_moments",
     "inspect_state",
     "load_plan",
     "load_profile",
     "make_port",
     "metadata_blob",
+    "midpoint",
+    "midpoint_law",
     "never_touch",
+    "noise_key",
+    "noise_variances",
     "packet_port",
     "parse_plan",
     "place",
@@ -156,6 +202,8 @@ __all__ = [
     "ship_batch",
     "snapshot_flash",
     "snapshot_state",
+    "span_end",
+    "steady_error_s",
     "touch_at_once",
     "without_identity",
     "write_csv",

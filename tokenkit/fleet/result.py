@@ -27,7 +27,7 @@ class Codes(msgspec.Struct, frozen=True):
     many or more); the list ends with the last one that is not 0.
     """
 
-    mean: float
+    mean: Estimate
     percentile_99: int
     most: int
     moments: list[int]
@@ -60,8 +60,9 @@ class Cell(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """``policy`` beside ``baseline`` on the same tokens of ``batch`` (None: of all batches).
 
-    ``measure`` is the name of a rate of Cell. ``difference`` is in 1,000 token-years, policy less
-    baseline; ``ratio`` is policy over baseline.
+    ``measure`` is the name of a rate of Cell, or "acceptable": codes, on average.
+    ``difference`` is policy less baseline, in 1,000 token-years or in codes;
+    ``ratio`` is policy over baseline.
     """
 
     policy: str
@@ -89,13 +90,15 @@ class BatchNote(msgspec.Struct, frozen=True):
 
 class StudyResult(msgspec.Struct, frozen=True):
     """A whole study. ``cells`` has each policy with each batch and with None, in this order;
-    ``comparisons`` has each pair of policies, the later one beside the earlier one."""
+    ``comparisons`` has each pair of policies, the later one beside the earlier one. ``assumed`` is
+    in sentences: how people sign in, what clocks do."""
 
     title: str
     summary: str
     seed: int
     start: datetime
     years: float
+    assumed: list[str]
     policies: list[PolicyNote]
     batches: list[BatchNote]
     cells: list[Cell]

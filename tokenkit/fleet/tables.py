@@ -10,15 +10,19 @@ Policies are compared on the same tokens, which therefore rise and fall together
 correlation of their sums. Difference and ratio recover their variance from the two intervals
 (G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures", Statistics in
 Medicine 27, 2008), which holds also where events are few.
+
+How many codes were acceptable is a mean over moments, of which each token has about as many: its
+interval is the normal one, by the variance between tokens, too.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import gammainccinv, gammaincinv, ndtri
 
+from tokenkit.fleet.assumptions import assumptions
 from tokenkit.fleet.layout import COUNTS
 from tokenkit.fleet.result import (
     BatchNote,
@@ -32,10 +36,11 @@ from tokenkit.fleet.result import (
     Timeline,
 )
 from tokenkit.fleet.study import Batch, Study
-from tokenkit.fleet.tally import MEASURES, MONTHLY, Tally
+from tokenkit.fleet.tally import COMPARED, MEASURES, MONTHLY, Tally
 from tokenkit.scenario.durations import YEAR_S, in_words
 
 _TAIL = 0.025
+_NORMAL = -float(ndtri(_TAIL))
 _FIELD = {name: number for number, name in enumerate(COUNTS.names or ())}
 
 
@@ -52,6 +57,7 @@ def result(study: Study, tallies: Sequence[Tally]) -> StudyResult:
         seed=study.seed,
         start=study.start,
         years=study.years,
+        assumed=assumptions(study),
         policies=[PolicyNote(policy.name, policy.name) for policy in study.policy],
         batches=[BatchNote(batch.name, batch.tokens, batch_text(batch)) for batch in study.batch],
         cells=[
@@ -64,7 +70,7 @@ def result(study: Study, tallies: Sequence[Tally]) -> StudyResult:
             for batch, group in groups
             for policy in range(len(names))
             for baseline in range(policy)
-            for measure in range(len(MEASURES))
+            for measure in COMPARED
         ],
     )
 
@@ -84,25 +90,36 @@ def batch_text(batch: Batch) -> str:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Of one measure, over groups of tokens: ``products`` as in Tally, for all policies."""
+    """Of one of COMPARED, over groups of tokens, for all policies.
+
+    ``unit`` is what a count of 1 is in the unit that is shown: in 1,000 token-years, or in codes.
+    """
 
     counts: "np.ndarray[tuple[int], np.dtype[np.int64]]"
     covariance: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"  # of the sums
-    token_years: float
+    unit: float
+    interval: Callable[[int, float], tuple[float, float]]
+
+    def count(self, policy: int) -> "_Count":
+        count = int(self.counts[policy])
+        return _Count(count, *self.interval(count, float(self.covariance[policy, policy])))
 
 
-def _sums(group: Sequence[Tally], measure: int) -> _Sums:
+def _sums(group: Sequence[Tally], measure: str) -> _Sums:
     """Batches are strata: their variances are added."""
-    field = _FIELD[MEASURES[measure]]
+    field = _FIELD[measure]
     policies = group[0].totals.shape[0]
     covariance = np.zeros((policies, policies))
     for tally in group:
         tokens, totals = float(tally.tokens), tally.totals[:, field].astype(float)
         if tokens > 1:  # of one token nothing is known but that it may be Poisson's
-            scatter = tally.products[measure] - np.outer(totals, totals) / tokens
+            products = tally.products[COMPARED.index(measure)]
+            scatter = products - np.outer(totals, totals) / tokens
             covariance += scatter * tokens / (tokens - 1.0)
     counts = np.sum([tally.totals[:, field] for tally in group], axis=0)
-    return _Sums(counts, covariance, _token_years(group))
+    if measure == "acceptable":
+        return _Sums(counts, covariance, 1.0 / max(_total(group, 0, "moments"), 1), mean_interval)
+    return _Sums(counts, covariance, 1000.0 / _token_years(group), count_interval)
 
 
 def _token_years(group: Sequence[Tally]) -> float:
@@ -116,13 +133,18 @@ def count_interval(count: int, variance: float) -> tuple[float, float]:
     """
     dispersion = max(1.0, variance / count) if count else 1.0
     effective = count / dispersion
-    low = chi2.ppf(_TAIL, 2.0 * effective) / 2.0 if count else 0.0
-    high = chi2.ppf(1.0 - _TAIL, 2.0 * (effective + 1.0)) / 2.0
+    low = gammaincinv(effective, _TAIL) if count else 0.0
+    high = gammainccinv(effective + 1.0, _TAIL)
     return dispersion * float(low), dispersion * float(high)
 
 
+def mean_interval(total: int, variance: float) -> tuple[float, float]:
+    """Between which the mean of a sum over many tokens lies: the normal interval."""
+    spread = _NORMAL * math.sqrt(max(variance, 0.0))
+    return max(total - spread, 0.0), total + spread
+
+
 def _cell(policy: int, name: str, batch: str | None, group: Sequence[Tally]) -> Cell:
-    sums = [_sums(group, measure) for measure in range(len(MEASURES))]
     months = np.sum([tally.months[policy] for tally in group], axis=0)
     return Cell(
         policy=name,
@@ -134,7 +156,7 @@ def _cell(policy: int, name: str, batch: str | None, group: Sequence[Tally]) -> 
         months=Timeline(
             **{each: months[:, column].tolist() for column, each in enumerate(MONTHLY)}
         ),
-        **{each: _rate(sums[number], policy) for number, each in enumerate(MEASURES)},
+        **{each: _rate(_sums(group, each), policy) for each in MEASURES},
     )
 
 
@@ -143,20 +165,18 @@ def _total(group: Sequence[Tally], policy: int, name: str) -> int:
 
 
 def _rate(sums: _Sums, policy: int) -> Rate:
-    count = int(sums.counts[policy])
-    low, high = count_interval(count, sums.covariance[policy, policy])
-    per = 1000.0 / sums.token_years
-    return Rate(count, Estimate(count * per, low * per, high * per))
+    count = sums.count(policy)
+    return Rate(int(sums.counts[policy]), count.estimate(sums.unit))
 
 
 def _codes(policy: int, group: Sequence[Tally]) -> Codes:
     histogram = np.sum([tally.histogram[policy] for tally in group], axis=0)
     moments = int(histogram.sum())
-    acceptable = _total(group, policy, "acceptable")
+    sums = _sums(group, "acceptable")
     reached = np.cumsum(histogram) >= 0.99 * moments
     used = np.flatnonzero(histogram)
     return Codes(
-        mean=acceptable / moments if moments else 0.0,
+        mean=sums.count(policy).estimate(sums.unit),
         percentile_99=int(np.argmax(reached)),
         most=max(int(tally.totals[policy, _FIELD["most_acceptable"]]) for tally in group),
         moments=histogram[: used[-1] + 1].tolist() if used.size else [],
@@ -168,23 +188,20 @@ def _comparison(
     policy: int,
     baseline: int,
     batch: str | None,
-    measure: int,
+    measure: str,
     group: Sequence[Tally],
 ) -> Comparison:
     sums = _sums(group, measure)
     covariance = sums.covariance
-    mine, other = (
-        _Count(int(sums.counts[at]), *count_interval(int(sums.counts[at]), covariance[at, at]))
-        for at in (policy, baseline)
-    )
+    mine, other = sums.count(policy), sums.count(baseline)
     spread = math.sqrt(covariance[policy, policy] * covariance[baseline, baseline])
     correlation = covariance[policy, baseline] / spread if spread else 0.0
-    per = 1000.0 / sums.token_years
+    per = sums.unit
     return Comparison(
         policy=names[policy],
         baseline=names[baseline],
         batch=batch,
-        measure=MEASURES[measure],
+        measure=measure,
         difference=Estimate(*(per * each for each in difference(mine, other, correlation))),
         ratio=Estimate(*ratio(mine, other, correlation)),
     )
@@ -192,9 +209,14 @@ def _comparison(
 
 @dataclass(frozen=True)
 class _Count:
+    """A sum, and between which its mean lies."""
+
     count: float
     low: float
     high: float
+
+    def estimate(self, unit: float) -> Estimate:
+        return Estimate(self.count * unit, self.low * unit, self.high * unit)
 
 
 def difference(a: _Count, b: _Count, correlation: float) -> tuple[float, float, float]:
@@ -209,10 +231,10 @@ def ratio(
     a: _Count, b: _Count, correlation: float
 ) -> tuple[float | None, float | None, float | None]:
     """a over b, and between which it lies: as a difference of logarithms."""
-    if not a.count or not b.count:  # there is no logarithm: the widest that the intervals allow
+    if not a.low or not b.low:  # there is no logarithm: the widest that the intervals allow
         value = a.count / b.count if b.count else None
         high = a.high / b.low if b.low else None
-        return value, a.low / b.high, high
+        return value, a.low / b.high if b.high else None, high
     value = a.count / b.count
     down = _together(math.log(a.count / a.low), math.log(b.high / b.count), correlation)
     up = _together(math.log(a.high / a.count), math.log(b.count / b.low), correlation)
@@ -241,7 +263,9 @@ def rows(found: StudyResult) -> Iterator[dict[str, object]]:
             row[name] = rate.per_1000_token_years.value
             row[f"{name}_low"] = rate.per_1000_token_years.low
             row[f"{name}_high"] = rate.per_1000_token_years.high
-        row["codes_mean"] = cell.codes.mean
+        row["codes_mean"] = cell.codes.mean.value
+        row["codes_mean_low"] = cell.codes.mean.low
+        row["codes_mean_high"] = cell.codes.mean.high
         row["codes_percentile_99"] = cell.codes.percentile_99
         row["codes_most"] = cell.codes.most
         yield row

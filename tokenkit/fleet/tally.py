@@ -9,8 +9,10 @@ from tokenkit.fleet.layout import COUNTS
 
 Integers: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
-# what is compared between policies, token by token: names of COUNTS
+# what is counted as a rate: names of COUNTS
 MEASURES = ("rejections", "lock_outs", "resyncs", "lost")
+# what is compared between policies, token by token
+COMPARED = (*MEASURES, "acceptable")
 # what is counted by month since the study's start
 MONTHLY = ("sign_ins", "rejections", "lock_outs")
 # A histogram's bin n counts the moments at which n codes were acceptable; the last one, more.
@@ -26,7 +28,7 @@ class Tally:
 
     tokens, exposure_s: (): how many, and their seconds from enrolment to the study's end.
     totals: (policies, fields of COUNTS): sums over tokens; of ``most_acceptable`` the largest.
-    products: (MEASURES, policies, policies): sums over tokens of the product of a measure under
+    products: (COMPARED, policies, policies): sums over tokens of the product of a measure under
         one policy and under another.
     histogram: (policies, MOST_CODES + 1): how often so many codes were acceptable.
     months: (policies, months, MONTHLY).
@@ -56,7 +58,7 @@ def tally(
     columns = [counts[name] for name in _FIELDS]
     totals = np.stack([column.sum(axis=1) for column in columns], axis=1)
     totals[:, _MOST_ACCEPTABLE] = columns[_MOST_ACCEPTABLE].max(axis=1, initial=0)
-    products = np.stack([counts[name] @ counts[name].T for name in MEASURES])
+    products = np.stack([counts[name] @ counts[name].T for name in COMPARED])
     tokens = np.array(counts.shape[1], np.int64)
     return Tally(tokens, np.array(exposure_s, np.int64), totals, products, histogram, months)
 

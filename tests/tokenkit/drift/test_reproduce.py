@@ -15,7 +15,7 @@ from tokenkit.drift.diagnosis import (
     Unplaced,
 )
 from tokenkit.drift.observations import Observation
-from tokenkit.drift.reproduce import Reproduction, ReproduceError, reproduce
+from tokenkit.drift.reproduce import ReproduceError, Reproduction, reproduce
 from tokenkit.scenario import parse, run
 from tokenkit.server_clock import ServerClock
 from tokenkit.server_clock import Step as ServerStep
