@@ -1,7 +1,8 @@
 """The whole way from rows of a log to a diagnosis."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from msgspec import structs
@@ -22,7 +23,7 @@ from tokenkit.drift.diagnosis import (
 from tokenkit.drift.events import Found, search
 from tokenkit.drift.faults import faults_of_log, faults_of_token
 from tokenkit.drift.observations import Observation
-from tokenkit.drift.placing import Placement, place
+from tokenkit.drift.placing import Placement, Row, look_up, place
 from tokenkit.drift.prediction import leaving
 from tokenkit.drift.server_faults import Seen, Shift, server_faults
 from tokenkit.drift.shown import Delays, Shown, delays, is_stray
@@ -32,6 +33,8 @@ from tokenkit.verifier.policy import TotpPolicy
 from tokenkit.verifier.seed_file import Seed
 
 _MS = 1e6
+MOST_RANGE_S = 60 * 86_400.0
+MOST_ENTRY_S = 600.0
 _WORTH_COMPILING = 5_000_000  # codes to look at
 
 
@@ -50,7 +53,7 @@ class _Case(NamedTuple):
     """A token so far: its rows by time, and what was made of them."""
 
     seed: Seed
-    rows: list[Observation]
+    rows: list[Row]
     placement: Placement
     codes: Codes | None
     track: Track | None
@@ -80,7 +83,8 @@ def diagnose(
     for number, name in enumerate(known):
         progress(number, len(known))
         by_time = sorted(rows[name], key=lambda row: (row.server_s, row.line))
-        cases.append(_examined(by_serial[name], by_time, options))
+        found = look_up(by_serial[name], by_time, options.range_s)
+        cases.append(_examined(by_serial[name], found, options.entry_s))
     shifts = [shift for case in cases for shift in _shifts(case)]
     of_server = server_faults(shifts, _seen(cases))
     cases = [_corrected(case, of_server, options) for case in cases]
@@ -91,12 +95,19 @@ def diagnose(
     return Diagnosis(tokens, of_server, faults, words.of_log(tokens, of_server, faults))
 
 
-def _examined(seed: Seed, rows: list[Observation], options: Options) -> _Case:
+def only(diagnosis: Diagnosis, serials: Container[str]) -> Diagnosis:
+    """What is in it of the tokens ``serials``; the sentences on the whole log stay."""
+    tokens = [token for token in diagnosis.tokens if token.serial_number in serials]
+    faults = [f for f in diagnosis.faults if f.serial_number is None or f.serial_number in serials]
+    return structs.replace(diagnosis, tokens=tokens, faults=faults)
+
+
+def _examined(seed: Seed, rows: list[Row], entry_s: float) -> _Case:
     """Codes placed and events found; rows that the track shows to be strays are out."""
-    placement = place(seed, rows, options.range_s, options.entry_s)
+    placement = place(rows, seed.period_s, entry_s)
     if not placement.placed:
         return _Case(seed, rows, placement, None, None, [])
-    codes = _codes(placement.placed, seed.period_s, delays(options.entry_s))
+    codes = _codes(placement.placed, seed.period_s, delays(entry_s))
     track, found = search(codes)
     return _without_strays(_Case(seed, rows, placement, codes, track, found))
 
@@ -185,24 +196,20 @@ def _corrected(case: _Case, faults: Sequence[ServerFault], options: Options) -> 
 
     Where it was wrong for good nothing says whether it is right now, so that is left as it is.
     """
-    original = {}
     rows = []
-    for row in case.rows:
+    corrected = 0
+    for row, counters in case.rows:
         by_s = sum(
             fault.by_s.value
             for fault in faults
             if fault.end is not None and fault.begin.at_s <= row.server_s < fault.end.at_s
         )
-        if by_s:
-            original[row.line] = row.server_s
-            row = Observation(
-                row.line, row.serial_number, row.code, row.server_s - by_s, row.accepted
-            )
-        rows.append(row)
-    if not original:
+        corrected += by_s != 0.0
+        rows.append(Row(replace(row, server_s=row.server_s - by_s), counters))
+    if not corrected:
         return case
-    rows.sort(key=lambda row: (row.server_s, row.line))
-    return _examined(case.seed, rows, options)._replace(corrected=len(original))
+    rows.sort(key=lambda each: (each.row.server_s, each.row.line))
+    return _examined(case.seed, rows, options.entry_s)._replace(corrected=corrected)
 
 
 def _told(case: _Case, faults: Sequence[ServerFault], options: Options) -> TokenDiagnosis:

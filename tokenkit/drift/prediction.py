@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-from tokenkit.drift.diagnosis import Leaving, Placed
+from tokenkit.drift.diagnosis import Ahead, Leaving, Placed
 from tokenkit.drift.shown import Delays
 from tokenkit.drift.smoother import Belief, predict
 from tokenkit.verifier import drift
@@ -11,6 +11,8 @@ from tokenkit.verifier.policy import TotpPolicy
 from tokenkit.verifier.totp import step
 
 _AHEAD_S = 10 * 365.25 * 86_400.0
+_SHORTEST_S = 30 * 86_400.0  # of what a picture shows of the future
+_POINTS = 24
 _MS = 1e6
 _ROOT_2 = math.sqrt(2.0)
 
@@ -47,13 +49,24 @@ def leaving(
                 after_s = middle_s
         return now_s + after_s
 
+    def ahead(after_s: float) -> Ahead:
+        then = predict(belief, after_s / _MS)
+        low_s, high_s = bounds(now_s + after_s)
+        deviation_s = math.sqrt(then.offset_variance)
+        return Ahead(now_s + after_s, then.offset, deviation_s, low_s, high_s)
+
+    at_s = when_s(0.5)
+    shown_s = max(now_s - rows[0].server_s, _SHORTEST_S)
+    if at_s is not None:
+        shown_s = min(shown_s, max(1.3 * (at_s - now_s), _SHORTEST_S))
     return Leaving(
-        at_s=when_s(0.5),
+        at_s=at_s,
         low_s=when_s(0.025),
         high_s=when_s(0.975),
         until_s=now_s + _AHEAD_S,
         outside=out(0.0) >= 0.5,
         policy=in_words(policy),
+        path=[ahead(shown_s * n / _POINTS) for n in range(_POINTS + 1)],
     )
 
 

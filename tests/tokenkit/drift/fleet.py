@@ -1,8 +1,11 @@
 """Logs of simulated tokens, made by the object model, with the truth beside them."""
 
+import base64
+import csv
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tokenkit.drift.observations import Observation
 from tokenkit.verifier.seed_file import Seed
@@ -93,3 +96,22 @@ def log_of(samples: Sequence[Sample]) -> list[Observation]:
         Observation(line, row.serial_number, row.code, row.server_s, row.accepted)
         for line, row in enumerate(rows, 2)
     ]
+
+
+def write_files(folder: Path, samples: Sequence[Sample]) -> tuple[Path, Path]:
+    """seeds.csv and observations.csv, as ``tokenkit drift`` reads them."""
+    seeds, log = folder / "seeds.csv", folder / "observations.csv"
+    with seeds.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["serial number", "secret key", "time interval", "digits", "algorithm"])
+        for each in samples:
+            seed = each.seed
+            secret = base64.b32encode(seed.secret).decode()
+            rows.writerow([seed.serial_number, secret, seed.period_s, seed.digits, seed.algorithm])
+    with log.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["serial number", "code", "time s", "accepted"])
+        for row in log_of(samples):
+            said = {True: "yes", False: "no", None: ""}[row.accepted]
+            rows.writerow([row.serial_number, row.code, f"{row.server_s:.3f}", said])
+    return seeds, log
