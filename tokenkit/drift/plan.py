@@ -171,14 +171,17 @@ def _expecting(members: dict[str, object], wanted: Iterator[str]) -> dict[str, o
 
 
 def _policy(policy: TotpPolicy) -> dict[str, object]:
-    if policy.drift == "rate":
-        return {
-            "drift": "rate",
-            "max_window_steps": policy.max_window_steps,
-            "max_rate_ppm": policy.max_rate_ppm,
-            "entry": f"{policy.entry_s:g} s",
-        }
-    return {"drift": "offset", "window_steps": policy.window_steps}
+    """What differs from the defaults, and the window in any case."""
+    plain = TotpPolicy()
+    said: dict[str, object] = {"drift": policy.drift}
+    said["max_window_steps" if policy.drift == "rate" else "window_steps"] = (
+        policy.max_window_steps if policy.drift == "rate" else policy.window_steps
+    )
+    for name, value in vars(policy).items():
+        if value != getattr(plain, name) and name != "window_steps":
+            seconds = name.endswith("_s")
+            said[name.removesuffix("_s")] = f"{value:g} s" if seconds else value
+    return said
 
 
 class _Moment(float):

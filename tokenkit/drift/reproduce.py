@@ -211,7 +211,7 @@ class _Studio:
         when = datetime.fromtimestamp(asked[-1].true_s, UTC)
         title = f"{token.serial_number} is refused on {when:%Y-%m-%d}"
         lines = [row.line for row in asked]
-        summary = " ".join([f"As line {lines[-1]} of the log says.", *token.sentences[:1]])
+        summary = " ".join([f"As line {lines[-1]} of the log says.", *token.sentences[1:2]])
         record = run(parse(scenario_text(laid, None, title, summary), "the scenario"))
         came = [next(iter(s.outcomes)) for s in record.steps if s.expected is not None]
         text = scenario_text(laid, came, title, summary)

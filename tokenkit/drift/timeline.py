@@ -110,10 +110,10 @@ _WHY = {
 
 
 def rounded(by_s: Estimate) -> float:
-    """The roundest duration that is as likely as any: people and programs set clocks by such."""
+    """The roundest duration that it may well be: people and programs set clocks by such."""
     for unit_s in _ROUND:
         nearest_s = round(by_s.value / unit_s) * unit_s
-        if nearest_s and by_s.low <= nearest_s <= by_s.high:
+        if nearest_s and abs(nearest_s - by_s.value) <= 3.0 * by_s.deviation:
             return round(nearest_s, 1)
     return round(by_s.value, 1)
 

@@ -1,9 +1,13 @@
 """Scenarios from logs: they show what the log showed, with little else."""
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from tokenkit.cli import root
 from tokenkit.drift.diagnosis import (
     Change,
     Dated,
@@ -22,7 +26,7 @@ from tokenkit.server_clock import Step as ServerStep
 from tokenkit.verifier import TotpPolicy, Verifier, VerifierError
 from tokenkit.verifier.seed_file import Seed
 from tokenkit.verifier.totp import step
-from tokenkit.virtual import HardwareToken, SimulatedClock, Step, World, place
+from tokenkit.virtual import HardwareToken, SimulatedClock, Step, World, place, write_csv
 
 START_S = 1_767_225_600.0 + 8 * 3600.0  # 2026-01-01T08:00:00Z
 DAY_S = 86_400.0
@@ -42,7 +46,7 @@ class Log:
 
     policy: TotpPolicy = field(default_factory=TotpPolicy)
     server: ServerClock = field(default_factory=ServerClock)
-    seed: int = 1
+    serial: int = 1
     entry_s: float = 4.0
     observations: list[Observation] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
@@ -51,10 +55,12 @@ class Log:
     faults: list[ServerFault] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        world = World(self.seed, START_S)
+        world = World(1, START_S)
         assert isinstance(world.clock, SimulatedClock)
         self.clock = world.clock
-        self.token: HardwareToken = world.token(prefix="GAHT")
+        self.token: HardwareToken = world.token(
+            world.make_batch("GAHT", first=self.serial).tokens[0]
+        )
         spec = self.token.spec
         self.seeds = [
             Seed(spec.serial_number, spec.seed, spec.algorithm, spec.digits, spec.period_s)
@@ -133,7 +139,7 @@ class Log:
             track=[],
             placed=self.placed,
             unplaced=self.unplaced,
-            sentences=["It lost minutes."],
+            sentences=["All rows tell of it.", "It lost minutes."],
         )
         return Diagnosis([token], self.faults, [], [])
 
@@ -310,3 +316,78 @@ def test_what_there_is_to_reproduce() -> None:
             )
     with pytest.raises(ReproduceError, match="the seed file has no such token"):
         reproduce(refused.diagnosis(), refused.observations, [], refused.policy)
+
+
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(root, ["drift", "reproduce", "--range", "2 h", *arguments])
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One token goes into the cold, one gets a new battery, and the server is wrong once."""
+    folder = tmp_path_factory.mktemp("fleet")
+    server = ServerClock(events=(ServerStep(START_S + 10.3 * DAY_S, 1200.0, DAY_S),))
+    logs = [Log(server=server, serial=number) for number in range(1, 5)]
+    for number, log in enumerate(logs):
+        log.clock.advance(600.0 * number)
+        log.daily(25)
+        if number == 2:
+            log.token.environment.move(log.clock.now(), place("warehouse"))
+            log.wait(240)
+            log.sign_in()
+        if number == 3:
+            log.clock.advance(3600.0)
+            log.token.replace_battery(480.0)
+            log.clock.advance(3600.0)
+            log.sign_in()
+            log.wait(0.01)
+            log.resync()
+            log.daily(8)
+    rows = sorted((row for log in logs for row in log.observations), key=lambda row: row.server_s)
+    lines = [f"{r.serial_number},{r.code},{r.server_s:.3f},{r.accepted}" for r in rows]
+    (folder / "log.csv").write_text("\n".join(["serial,code,unix,accepted", *lines]))
+    write_csv([log.token.spec for log in logs], folder / "seeds.csv")
+    return folder
+
+
+def test_the_command_and_all_before_it(fleet: Path, tmp_path: Path) -> None:
+    files = "--seeds", str(fleet / "seeds.csv"), "--log", str(fleet / "log.csv")
+    out = tmp_path / "scenario.toml"
+    done = command(*files, "--out", str(out))
+    assert done.exit_code == 0, done.output
+    assert "GAHT00000003, line " in done.output
+    assert "refused as in the log" in done.output
+    ran = CliRunner().invoke(root, ["run", str(out), "--json"])
+    assert ran.exit_code == 0, ran.output
+    text = out.read_text()
+    assert text.count("sign-in") == 1
+    assert "rate_ppm = -1" in text
+
+
+def test_a_battery_found_by_diagnosis(fleet: Path, tmp_path: Path) -> None:
+    files = "--seeds", str(fleet / "seeds.csv"), "--log", str(fleet / "log.csv")
+    out = tmp_path / "scenario.toml"
+    done = command(*files, "--out", str(out), "--serial", "GAHT00000004", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["kept"] == told["lines"]
+    assert "step-clock" in out.read_text()
+    assert CliRunner().invoke(root, ["run", str(out)]).exit_code == 0
+
+
+def test_a_fault_of_the_server_found_by_diagnosis(fleet: Path, tmp_path: Path) -> None:
+    files = "--seeds", str(fleet / "seeds.csv"), "--log", str(fleet / "log.csv")
+    out = tmp_path / "scenario.toml"
+    done = command(*files, "--out", str(out), "--serial", "GAHT00000001")
+    assert done.exit_code == 0, done.output
+    assert 'step = "1200 s"' in out.read_text()
+    assert CliRunner().invoke(root, ["run", str(out)]).exit_code == 0
+
+
+def test_the_command_says_what_cannot_be(fleet: Path, tmp_path: Path) -> None:
+    files = "--seeds", str(fleet / "seeds.csv"), "--log", str(fleet / "log.csv")
+    out = tmp_path / "scenario.toml"
+    for options in (["--window-steps", "100"], ["--serial", "NOBODY"], ["--line", "2"]):
+        done = command(*files, "--out", str(out), *options)
+        assert isinstance(done.exception, ReproduceError)
+    assert not out.exists()
