@@ -39,13 +39,13 @@ def stay_rows(born_s: float, places: Sequence[tuple[float, Environment]]) -> Any
     before: Environment | None = None
     from_s = born_s
     for row, (at_s, environment) in zip(rows, places, strict=True):
-        at_s = born_s if before is None else max(at_s, born_s)
+        at_s = max(at_s, born_s)
         if at_s < from_s:
             raise TokenkitError(f"a token that was moved at {from_s} is moved later, not at {at_s}")
         if before is not None:
             gained = before.moments(from_s, at_s)
             first, second = first + gained[0], second + gained[1]
-        before, from_s = environment, at_s
+        before, from_s = environment, at_s if before is not None else born_s
         row["from_s"], row["first"], row["second"] = from_s, first, second
         row["mean_c"], row["swing_c"], row["warmest_hour"] = _cycle(environment)
     return rows
@@ -73,4 +73,4 @@ def _event(event: ClockEvent) -> tuple[float, float, float]:
             return at_s, 0.0, at_s + outage_s
         case Stuck(at_s, until_s):
             return at_s, 0.0, np.inf if until_s is None else until_s
-    raise TokenkitError(f"a study knows jumps and stops of a clock, not {event}")
+    raise TokenkitError(f"a study knows clocks that jump and that stand, not {event}")
