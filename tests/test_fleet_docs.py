@@ -1,15 +1,18 @@
 """What docs/fleet.md and docs/drift.md say of studies and clocks is so, and is all."""
 
 import re
+import shlex
 from datetime import UTC
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 
 from firmware_sim.otp.grade import GRADES
 from firmware_sim.world.environment import PLACES, DailyCycle
 from firmware_sim.world.oscillator import Crystal
+from tokenkit.cli.fleet import command
 from tokenkit.fleet.export import SUMMARY, TOKENS
 from tokenkit.fleet.habits import HABITS
 from tokenkit.fleet.layout import COUNTS
@@ -114,6 +117,15 @@ def test_every_peer_is_documented() -> None:
         assert (title, learns) == (peer.title, peer.learn)
         reach = peer.window_steps if peer.window is None else f"{peer.window:g} s"
         assert window.startswith(f"±{reach}")
+
+
+def test_the_commands_are_there() -> None:
+    lines = re.findall(r"^tokenkit fleet (\w+)(.*?)(?:  +#.*)?$", FLEET, re.MULTILINE)
+    assert len(lines) > 5
+    for name, rest in lines:
+        called = command.get_command(click.Context(command), name)
+        assert called is not None
+        called.make_context(name, shlex.split(rest))  # UsageError for what it does not know
 
 
 def test_every_shipped_study_is_documented() -> None:

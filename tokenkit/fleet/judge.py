@@ -132,8 +132,8 @@ def window(rule: Rule, state: State, server_s: float) -> tuple[int, int]:
     else:
         amid = _expected(rule, state, server_s)
         first, last = amid - rule.window_steps, amid + rule.ahead_steps
-        if state.failures >= rule.next_code_after:
-            last = first - 1
+    if state.failures >= rule.next_code_after:
+        last = first - 1
     return max(first, state.used + 1), last
 
 
