@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
+from tokenkit.fleet.intervals import count_interval
 from tokenkit.fleet.layout import COUNTS
 from tokenkit.fleet.result import Estimate, StudyResult
 from tokenkit.fleet.study import Study, parse
-from tokenkit.fleet.tables import count_interval, result, rows
+from tokenkit.fleet.tables import result, rows
 from tokenkit.fleet.tally import MEASURES, MOST_CODES, Tally, tally
 from tokenkit.scenario.durations import YEAR_S
 
