@@ -93,11 +93,21 @@ class Unplaced(msgspec.Struct, frozen=True):
     counter: int | None = None
 
 
+class Ahead(msgspec.Struct, frozen=True):
+    """The prediction at one time, and the window: between which offsets most codes are accepted."""
+
+    at_s: float
+    offset_s: float
+    offset_deviation_s: float
+    low_s: float
+    high_s: float
+
+
 class Leaving(msgspec.Struct, frozen=True):
     """When half of the codes will be refused if there is no further sign-in; None is never.
 
     ``low_s`` to ``high_s`` holds with 95 %, each None if it is not within ``until_s``.
-    ``outside`` says that it is so already at the last observation.
+    ``outside`` says that it is so already at the last observation. ``path`` goes some way ahead.
     """
 
     at_s: float | None
@@ -106,6 +116,7 @@ class Leaving(msgspec.Struct, frozen=True):
     until_s: float
     outside: bool
     policy: str
+    path: list[Ahead]
 
 
 class TokenDiagnosis(msgspec.Struct, frozen=True):

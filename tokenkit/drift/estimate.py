@@ -33,15 +33,13 @@ class Fit(NamedTuple):
     smoothed: Smoothed
     factors: list[Factor]
     log_evidence: float
-    sweeps: int
 
 
 def fit(prior: Belief, nodes: Sequence[Node], shown: Sequence[Shown | None], delays: Delays) -> Fit:
     """``shown`` is the code at each of ``nodes``, None where there is none."""
     factors = _first(prior, nodes, shown, delays)
     smoothed = smooth(prior, nodes, factors)
-    sweeps = 0
-    for sweeps in range(1, _SWEEPS + 1):
+    for _ in range(_SWEEPS):
         factors = [
             factor if code is None else _improved(factor, belief, code, delays)
             for factor, belief, code in zip(factors, smoothed.beliefs, shown, strict=True)
@@ -58,7 +56,7 @@ def fit(prior: Belief, nodes: Sequence[Node], shown: Sequence[Shown | None], del
             log, _, _ = moments(code, delays, mean, variance)
             evidence += log - log_mass(factor, mean, variance)
             evidence += log_mass(factor, predicted.offset, predicted.offset_variance)
-    return Fit(smoothed, factors, evidence, sweeps)
+    return Fit(smoothed, factors, evidence)
 
 
 def _first(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tokenkit.drift.estimate import matched
-from tokenkit.drift.shown import moments
+from tokenkit.drift.shown import is_stray
 from tokenkit.drift.smoother import Belief, Node, predict, update
 from tokenkit.drift.track import Codes, Event, Kind, Track, follow, nodes_of
 
@@ -112,10 +112,7 @@ def _strays(codes: Codes, track: Track) -> list[tuple[int, int]]:
     runs: list[tuple[int, int]] = []
     for number, node in enumerate(track.code_nodes):
         belief = track.beliefs[node]
-        log, _, _ = moments(
-            codes.shown[number], codes.delays, belief.offset, belief.offset_variance
-        )
-        if log < -12.0:
+        if is_stray(codes.shown[number], codes.delays, belief.offset, belief.offset_variance):
             if runs and runs[-1][1] == number - 1:
                 runs[-1] = (runs[-1][0], number)
             else:

@@ -6,10 +6,10 @@ fit nowhere. Costs are negative logarithms of rough probabilities.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from tokenkit.drift.diagnosis import Placed, Unplaced
+from tokenkit.drift.diagnosis import Placed, Unplaced, UnplacedReason
 from tokenkit.drift.observations import Observation
 from tokenkit.verifier.errors import MalformedCode
 from tokenkit.verifier.search import find_code
@@ -31,9 +31,11 @@ class Placement(NamedTuple):
     ambiguous: list[int]
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """A row, and all counters in range whose code it has; None if it is no code at all."""
+
     row: Observation
-    counters: list[int]
+    counters: list[int] | None
 
 
 class _End(NamedTuple):
@@ -45,53 +47,69 @@ class _End(NamedTuple):
     before: "_End | None"
 
 
-def place(seed: Seed, rows: Sequence[Observation], range_s: float, entry_s: float) -> Placement:
-    """``rows`` are those of one token, by time; codes are looked for ``range_s`` to either side."""
+def look_up(seed: Seed, rows: Iterable[Observation], range_s: float) -> list[Row]:
+    """Codes of ``rows`` among those of the token ``range_s`` to either side, however likely."""
     generator = CodeGenerator(seed.secret, seed.algorithm, seed.digits)
-    found: list[_Row] = []
-    unplaced: list[Unplaced] = []
-    seen: set[tuple[float, str, bool | None]] = set()
+    reach = math.ceil(range_s / seed.period_s)
+    found = []
     for row in rows:
-        key = (row.server_s, row.code, row.accepted)
         try:
             code = generator.parse(row.code)
         except MalformedCode:
-            unplaced.append(Unplaced(row.line, row.server_s, row.accepted, "malformed"))
+            found.append(Row(row, None))
             continue
-        if key in seen:
-            unplaced.append(Unplaced(row.line, row.server_s, row.accepted, "duplicate"))
-            continue
-        seen.add(key)
-        now, reach = step(row.server_s, seed.period_s), math.ceil(range_s / seed.period_s)
-        counters = find_code(generator, code, range(now - reach, now + reach + 1))
-        if counters:
-            found.append(_Row(row, counters))
+        now = step(row.server_s, seed.period_s)
+        found.append(Row(row, find_code(generator, code, range(now - reach, now + reach + 1))))
+    return found
+
+
+def place(rows: Iterable[Row], period_s: int, entry_s: float) -> Placement:
+    """``rows`` are those of one token, by time."""
+    found: list[tuple[Observation, list[int]]] = []
+    unplaced: list[Unplaced] = []
+    seen: set[tuple[float, str, bool | None]] = set()
+
+    def leave_out(row: Observation, reason: UnplacedReason, counter: int | None = None) -> None:
+        unplaced.append(Unplaced(row.line, row.server_s, row.accepted, reason, counter))
+
+    for row, counters in rows:
+        key = (row.server_s, row.code, row.accepted)
+        if counters is None:
+            leave_out(row, "malformed")
+        elif key in seen:
+            leave_out(row, "duplicate")
+        elif not counters:
+            leave_out(row, "no time")
         else:
-            unplaced.append(Unplaced(row.line, row.server_s, row.accepted, "no time"))
-    slack_s = seed.period_s + 2.0 * entry_s
-    ahead = _ends(found, seed.period_s, slack_s)
+            found.append((row, counters))
+        seen.add(key)
+    slack_s = period_s + 2.0 * entry_s
+    ahead = _ends(found, period_s, slack_s)
     chosen = _chosen(ahead)
     placed: list[Placed] = []
     shown: set[int] = set()
     for index, (row, counters) in enumerate(found):
         counter = chosen.get(index)
         if counter is None:
-            nearest = min(counters, key=lambda each: abs(each * seed.period_s - row.server_s))
-            unplaced.append(Unplaced(row.line, row.server_s, row.accepted, "off track", nearest))
+            nearest = min(counters, key=lambda each: abs(each * period_s - row.server_s))
+            leave_out(row, "off track", nearest)
         elif counter in shown:
-            unplaced.append(Unplaced(row.line, row.server_s, row.accepted, "replayed", counter))
+            leave_out(row, "replayed", counter)
         else:
             shown.add(counter)
-            low_s = float(counter * seed.period_s - row.server_s)
-            high_s = low_s + seed.period_s + entry_s
+            low_s = float(counter * period_s - row.server_s)
+            high_s = low_s + period_s + entry_s
             placed.append(Placed(row.line, row.server_s, counter, row.accepted, low_s, high_s))
     unplaced.sort(key=lambda each: (each.server_s, each.line))
-    behind = _ends(found, seed.period_s, slack_s, back=True)
+    behind = _ends(found, period_s, slack_s, back=True)
     return Placement(placed, unplaced, _ambiguous(found, ahead, behind, chosen))
 
 
 def _ends(
-    found: Sequence[_Row], period_s: int, slack_s: float, back: bool = False
+    found: Sequence[tuple[Observation, list[int]]],
+    period_s: int,
+    slack_s: float,
+    back: bool = False,
 ) -> dict[tuple[int, int], _End]:
     """The cheapest track that ends at each candidate (row, counter); ``back`` from the log's end.
 
@@ -106,7 +124,7 @@ def _ends(
             away_s = abs(counter * period_s - row.server_s)
             cost, before = 0.0 if back else math.log1p(away_s / 300.0), None
             for end in alive:
-                other = found[end.row].row
+                other, _ = found[end.row]
                 time_s = row.server_s - other.server_s
                 moved_s = (counter - end.counter) * period_s - time_s
                 jumped = abs(moved_s) > slack_s + _MOST_RATE * abs(time_s)
@@ -131,7 +149,7 @@ def _chosen(ends: dict[tuple[int, int], _End]) -> dict[int, int]:
 
 
 def _ambiguous(
-    found: Sequence[_Row],
+    found: Sequence[tuple[Observation, list[int]]],
     ahead: dict[tuple[int, int], _End],
     behind: dict[tuple[int, int], _End],
     chosen: dict[int, int],
@@ -140,7 +158,7 @@ def _ambiguous(
     most = min((end.cost for end in ahead.values()), default=0.0) + _CLOSE
     lines = []
     for (index, counter), end in ahead.items():
-        row = found[index].row
+        row, _ = found[index]
         through = end.cost + behind[index, counter].cost + _STRAY[row.accepted]
         if through < most and chosen.get(index) != counter:
             lines.append(row.line)

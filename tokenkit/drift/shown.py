@@ -7,6 +7,7 @@ _ROOT_2 = math.sqrt(2.0)
 _ROOT_2_PI = math.sqrt(2.0 * math.pi)
 # A code that was read at quite another time, or is another token's: so likely, against all others
 STRAY = 1e-9
+_STRAY_LOG = math.log(1e-5)
 _SLOW = 0.05  # share of codes that take longer than people usually do
 _PARTS = 6  # of the usual delay, each as if it were one delay
 
@@ -22,7 +23,10 @@ class Delays(NamedTuple):
     """How long after it was read a code arrives: (delay_s, share)."""
 
     parts: tuple[tuple[float, float], ...]
-    entry_s: float
+
+    @property
+    def mean_s(self) -> float:
+        return sum(delay_s * share for delay_s, share in self.parts)
 
 
 def delays(entry_s: float) -> Delays:
@@ -31,7 +35,7 @@ def delays(entry_s: float) -> Delays:
     slow = [
         (times * entry_s, _SLOW * share) for times, share in ((1.25, 0.6), (2.0, 0.3), (4.0, 0.1))
     ]
-    return Delays(tuple(usual + slow), entry_s)
+    return Delays(tuple(usual + slow))
 
 
 def moments(
@@ -55,6 +59,12 @@ def moments(
     mass += STRAY
     slope /= mass * deviation
     return math.log(mass), slope, slope * slope - bend / (mass * variance)
+
+
+def is_stray(shown: Shown, delays: Delays, mean: float, variance: float) -> bool:
+    """Whether the code is rather one of another time."""
+    log, _, _ = moments(shown, delays, mean, variance)
+    return log < _STRAY_LOG
 
 
 def _between(low: float, high: float) -> float:

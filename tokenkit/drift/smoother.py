@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 YEAR_MS = 31.557_6
-# ppm² a megasecond: 0.7 ppm in a year. A crystal's random walk (0.66, firmware_sim's assumption) and
-# what ageing is left after a year or two; a new crystal ages more, in a trend that is followed
+# ppm² a megasecond: 0.7 ppm in a year. firmware_sim assumes 0.66 for the random walk of a crystal;
+# the ageing of a new crystal is a trend, which is followed
 RATE_WALK = 0.5 / YEAR_MS
 
 
@@ -37,6 +37,9 @@ class Node(NamedTuple):
     rate_variance: float = 0.0
 
 
+NO_EVENT = Node(0.0)
+
+
 class Factor(NamedTuple):
     shift: float
     precision: float
@@ -54,7 +57,7 @@ class Smoothed(NamedTuple):
     rates: list[tuple[float, float]]
 
 
-def predict(belief: Belief, time: float, node: Node = Node(0.0)) -> Belief:
+def predict(belief: Belief, time: float, node: Node = NO_EVENT) -> Belief:
     """``time`` later, after the events at ``node``."""
     offset, rate, oo, r, rr = belief
     walk = RATE_WALK * time

@@ -1,6 +1,5 @@
 """A token's track under a given list of events, fitted to all of its codes."""
 
-import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -86,7 +85,7 @@ def nodes_of(event: Event) -> list[Node]:
 def mean_rate(codes: Codes, track: Track) -> tuple[float, float]:
     """What the clock gained from the first code to the last without its steps, by time: ppm.
 
-    And its standard deviation. A linear functional's variance is what its mean moves by where the
+    And its variance. A linear functional's variance is what its mean moves by where the
     density is multiplied by its exponential: one more run of the smoother.
     """
     weights = {track.code_nodes[-1]: 1.0}
@@ -102,4 +101,4 @@ def mean_rate(codes: Codes, track: Track) -> tuple[float, float]:
     nudged = smooth(codes.prior, track.nodes, factors).beliefs
     gain = sum(weight * track.beliefs[node].offset for node, weight in weights.items())
     moved = sum(weight * nudged[node].offset for node, weight in weights.items()) - gain
-    return gain / time, math.sqrt(max(moved, 0.0) / _NUDGE) / time
+    return gain / time, max(moved, 0.0) / _NUDGE / time**2

@@ -105,7 +105,8 @@ def sign_in(rule: Rule, state: State, shown: int, server_s: float) -> tuple[bool
         near = first <= shown <= last
     else:
         now = state.clock
-        near = abs(shown - _expected(rule, state, server_s)) <= rule.window_steps
+        amid = _expected(rule, state, server_s)
+        near = amid - rule.window_steps <= shown <= amid + rule.ahead_steps
     if near and state.failures < rule.next_code_after:
         if shown <= state.used:
             return False, _refused(state, server_s, state.far)
@@ -130,9 +131,9 @@ def window(rule: Rule, state: State, server_s: float) -> tuple[int, int]:
         first, last = window_at(predict(state.clock, server_s), rule.limits)
     else:
         amid = _expected(rule, state, server_s)
-        first, last = amid - rule.window_steps, amid + rule.window_steps
-        if state.failures >= rule.next_code_after:
-            last = first - 1
+        first, last = amid - rule.window_steps, amid + rule.ahead_steps
+    if state.failures >= rule.next_code_after:
+        last = first - 1
     return max(first, state.used + 1), last
 
 

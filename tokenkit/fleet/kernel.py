@@ -63,6 +63,7 @@ class World(NamedTuple):
     stays: Any
     events: Any
     pieces: Any
+    at: Any
     start_s: float
     end_s: float
     clock: Any
@@ -75,17 +76,18 @@ def count(
     stays: Any,
     events: Any,
     pieces: Any,
+    at: Any,
     start_s: float,
     end_s: float,
-    room: Any,
+    clock: Any,
     sums: Sums,
 ) -> None:
     """Add up what happens to ``tokens`` (of TOKEN) from ``start_s`` to ``end_s``, true time.
 
-    ``stays`` and ``events`` are theirs, ``pieces`` (of PIECE) the verifier's clock, ``room`` is
-    one CLOCK.
+    ``stays`` and ``events`` are theirs, ``pieces`` (of PIECE) the verifier's clock. ``clock`` is
+    room for one CLOCK, ``at`` for the number of a piece.
     """
-    world = World(rule, people, stays, events, pieces, start_s, end_s, room[0])
+    world = World(rule, people, stays, events, pieces, at, start_s, end_s, clock[0])
     for index in range(tokens.size):
         begin(tokens[index], world.clock)
         _count_one(world, tokens[index], sums.counts[index], sums)
@@ -109,11 +111,17 @@ def _count_one(world: World, token: Any, counts: Any, sums: Sums) -> None:
         month = sums.months[int((last_s - world.start_s) / _MONTH_S)]
         counts.sign_ins += 1
         month[0] += 1
-        accepted, state, refused, arrived_s = _occasion(
-            world, token, state, number, last_s, slowness
-        )
-        counts.rejections += refused
-        month[1] += refused
+        read_s = _lit_s(token, world.events, last_s)
+        shown = _counter(world, token, read_s)
+        arrived_s = read_s + _entry_s(people, slowness)
+        now_s = server_s(world.pieces, world.at, arrived_s)
+        accepted, state = sign_in(world.rule, state, shown, now_s)
+        if not accepted:
+            accepted, state, refused, arrived_s = _try_again(
+                world, token, state, number, shown, arrived_s
+            )
+            counts.rejections += refused
+            month[1] += refused
         free_s = arrived_s
         if accepted:
             continue
@@ -133,30 +141,36 @@ def _count_one(world: World, token: Any, counts: Any, sums: Sums) -> None:
 
 
 @shared
-def _occasion(
-    world: World, token: Any, state: Any, number: int, read_s: float, slowness: float
+def _try_again(
+    world: World, token: Any, state: Any, number: int, shown: int, arrived_s: float
 ) -> Any:
-    """One code after the other, until one is accepted: whether, the state, refusals, until when."""
-    people = world.people
-    read_s = _lit_s(token, world.events, read_s)
-    arrives_s, shown = read_s, 0
-    for attempt in range(people.attempts):
-        if attempt > 0:
-            to_next_s = (shown + 1) * token.period_s - _token_s(world, token, arrives_s)
-            read_s = _lit_s(token, world.events, arrives_s + max(0.0, to_next_s) + _GLANCE_S)
-            words = two_words(token.person_key, ENTRIES + attempt, number)
-            slowness = uniform(words[0])
+    """After ``shown`` was refused at ``arrived_s``: one code after the other.
+
+    Whether one is accepted, the state then, how many were refused, and when the last one came.
+    """
+    people, refused = world.people, 1
+    while refused < people.attempts:
+        to_next_s = (shown + 1) * token.period_s - _token_s(world, token, arrived_s)
+        read_s = arrived_s + max(0.0, to_next_s) + _GLANCE_S
+        read_s = _lit_s(token, world.events, read_s)
         shown = _counter(world, token, read_s)
-        arrives_s = read_s + between(people.entry_low_s, people.entry_high_s, slowness)
-        server_now_s = server_s(world.pieces, arrives_s)
-        delay_s = wait_s(world.rule, state.failures, state.failed_s, server_now_s)
+        slowness = uniform(two_words(token.person_key, ENTRIES + refused, number)[0])
+        arrived_s = read_s + _entry_s(people, slowness)
+        now_s = server_s(world.pieces, world.at, arrived_s)
+        delay_s = wait_s(world.rule, state.failures, state.failed_s, now_s)
         if 0.0 < delay_s < math.inf:  # which a person is told
-            arrives_s += delay_s
-            server_now_s = server_s(world.pieces, arrives_s)
-        accepted, state = sign_in(world.rule, state, shown, server_now_s)
+            arrived_s += delay_s
+            now_s = server_s(world.pieces, world.at, arrived_s)
+        accepted, state = sign_in(world.rule, state, shown, now_s)
         if accepted:
-            return True, state, attempt, arrives_s
-    return False, state, people.attempts, arrives_s
+            return True, state, refused, arrived_s
+        refused += 1
+    return False, state, refused, arrived_s
+
+
+@shared
+def _entry_s(people: People, slowness: float) -> float:
+    return between(people.entry_low_s, people.entry_high_s, slowness)
 
 
 @shared
@@ -166,7 +180,7 @@ def _enrol(world: World, token: Any, read_s: float, number: int) -> Any:
     state = new_state(world.rule)
     if second == NONE:
         return state, False, arrives_s
-    enabled, state = enrol(world.rule, state, second, server_s(world.pieces, arrives_s))
+    enabled, state = enrol(world.rule, state, second, server_s(world.pieces, world.at, arrives_s))
     return state, enabled, arrives_s
 
 
@@ -176,7 +190,9 @@ def _help(world: World, token: Any, state: Any, read_s: float, number: int) -> A
     second, arrives_s = _two_codes(world, token, read_s, number)
     if second == NONE:
         return state, False, arrives_s
-    found, state = resync(world.rule, unlock(state), second, server_s(world.pieces, arrives_s))
+    found, state = resync(
+        world.rule, unlock(state), second, server_s(world.pieces, world.at, arrives_s)
+    )
     return state, found, arrives_s
 
 
@@ -192,7 +208,7 @@ def _two_codes(world: World, token: Any, read_s: float, number: int) -> tuple[in
     read_s += period_s - _token_s(world, token, read_s) % period_s + period_s / 2
     second = _counter(world, token, read_s)
     slowness = uniform(two_words(token.person_key, ENTRIES, number)[0])
-    arrives_s = read_s + between(people.entry_low_s, people.entry_high_s, slowness)
+    arrives_s = read_s + _entry_s(people, slowness)
     return second if second == first + 1 else NONE, arrives_s
 
 
@@ -202,7 +218,7 @@ def _look(
 ) -> float:
     """Count the acceptable codes at the moments before ``until_s``; the first one after it."""
     while look_s < until_s:
-        first, last = window(world.rule, state, server_s(world.pieces, look_s))
+        first, last = window(world.rule, state, server_s(world.pieces, world.at, look_s))
         codes = max(0, last - first + 1)
         counts.moments += 1
         counts.acceptable += codes

@@ -59,7 +59,10 @@ CLOCK = np.dtype(
 
 
 def new_clock() -> Any:
-    """Room for the clock of one token after another: a record that is an argument of kernels."""
+    """Room for the clock of one token after another: a record, an argument of a kernel.
+
+    What it holds of a token makes the next answer cheap and changes none. One thread, one clock.
+    """
     return np.zeros(1, CLOCK)[0]
 
 
@@ -100,10 +103,9 @@ def token_counter(token: Any, stays: Any, events: Any, true_s: float, clock: Any
     and ``events``. ValueError outside the clock's life.
     """
     if clock.from_s <= true_s < clock.until_s:
-        steps = clock.steps + clock.slope * (true_s - clock.from_s)
-        counter: int = math.floor(steps)
-        if clock.limit < steps - counter < 1.0 - clock.limit:
-            return counter
+        steps: float = clock.steps + clock.slope * (true_s - clock.from_s)
+        if _is_amid(steps, clock.limit):
+            return math.floor(steps)
     return _by_a_new_line(token, stays, events, true_s, clock)
 
 
@@ -116,10 +118,15 @@ def _by_a_new_line(token: Any, stays: Any, events: Any, true_s: float, clock: An
             return int(token_s // token.period_s)
         _draw_line(token, stays, true_s, clock)
         steps: float = clock.steps + clock.slope * (true_s - clock.from_s)
-        counter = math.floor(steps)
-        if clock.limit < steps - counter < 1.0 - clock.limit:
-            return counter
+        if _is_amid(steps, clock.limit):
+            return math.floor(steps)
     return _near_an_edge(token, stays, true_s, clock)
+
+
+@shared
+def _is_amid(steps: float, limit: float) -> bool:
+    """Whether all within ``limit`` is in one time step."""
+    return limit < steps - math.floor(steps) < 1.0 - limit
 
 
 @shared
@@ -145,11 +152,9 @@ def _near_an_edge(token: Any, stays: Any, true_s: float, clock: Any) -> int:
         inside_s = start_s + slope * (within_s - from_s)
         noise_s = tree.phase_s + tree.rate * within_s + inside_s
         token_s = true_s + (clock.error_s + (steady_s + noise_s - clock.crystal_s))
-        limit: float = _limit(limit_s, token_s, token.period_s)
-        steps = token_s / token.period_s
-        counter: int = math.floor(steps)
-        if limit < steps - counter < 1.0 - limit:
-            return counter
+        steps: float = token_s / token.period_s
+        if _is_amid(steps, _limit(limit_s, token_s, token.period_s)):
+            return math.floor(steps)
     crystal_s = steady_s + phase_s(tree, elapsed_s)
     token_s = true_s + (clock.error_s + (crystal_s - clock.crystal_s))
     return int(token_s // token.period_s)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from tokenkit.scenario.durations import Duration, PositiveDuration
+from tokenkit.scenario.durations import Duration, PositiveDuration, in_words
 from tokenkit.scenario.explain import hint
 from tokenkit.verifier import TotpPolicy, ValidationError
 from tokenkit.verifier.drift import Limits, limits_of
@@ -16,7 +16,8 @@ Learn = Literal["nothing", "offset", "rate"]
 Measure = Literal["steps", "next", "begin", "middle"]
 Around = Literal["either", "offset", "server"]
 
-_Steps = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+_Steps = Annotated[int, msgspec.Meta(ge=0, le=43_200)]  # 30 days, as TotpPolicy has it, of 60 s
+_WIDEST_S = 100 * 30.0  # as TotpPolicy has it
 _Problem = tuple[tuple[str | int, ...], str]
 
 NONE = -1  # steps of what a verifier does not do
@@ -30,7 +31,7 @@ _AROUND: dict[Around, int] = {"either": EITHER, "offset": OFFSET, "server": SERV
 
 # what makes sense for one way of learning only
 _OF_RATE = ("max_window_steps", "max_rate_ppm", "entry")
-_OF_OTHERS = ("window_steps", "window", "sign_in_offset")
+_OF_OTHERS = ("window_steps", "window", "window_open", "sign_in_offset")
 _OF_RESYNC = ("resync_range", "resync_steps", "resync_around", "resync_offset")
 _TOGETHER = (("window_steps", "window"), ("resync_range", "resync_steps"))
 
@@ -46,7 +47,8 @@ class Rule(NamedTuple):
     rate: bool
     period_s: int
     limits: Limits
-    window_steps: int
+    window_steps: int  # behind the learned offset
+    ahead_steps: int
     enrol_steps: int
     resync_steps: int
     resync_around: int  # EITHER, OFFSET or SERVER
@@ -66,6 +68,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     learn: of each code that is accepted: "nothing", the "offset", or offset and "rate".
     window_steps, window: how far from the learned offset a code is accepted, to either side, in
         time steps or as time, of which whole steps count.
+    window_open: whether the step that is farthest ahead is left out: in its code, an open range.
     max_window_steps, max_rate_ppm, entry: for "rate", as in TotpPolicy.
     sign_in_offset, resync_offset: how an offset is measured. "steps": the code's step less the
         verifier's, "next": one more, "begin": the time at which the code's step begins less the
@@ -86,6 +89,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     learn: Learn | None = None
     window_steps: _Steps | None = None
     window: PositiveDuration | None = None
+    window_open: bool | None = None
     max_window_steps: int | None = None
     max_rate_ppm: float | None = None
     entry: Duration | None = None
@@ -182,6 +186,9 @@ def _problems(own: dict[str, Any], merged: dict[str, Any]) -> Iterator[_Problem]
     if ("next_code_after" in merged) != ("next_code_late_steps" in merged):
         [name] = own.keys() & {"next_code_after", "next_code_late_steps"}
         yield (name,), "'next_code_after' and 'next_code_late_steps' are given together"
+    if "window" in own and own["window"] > _WIDEST_S:
+        yield ("window",), f"'window' is at most {in_words(_WIDEST_S)}"
+        return
     try:
         _totp(merged, 30)
     except ValidationError as error:
@@ -220,6 +227,7 @@ def _rule(said: dict[str, Any], period_s: int) -> Rule:
         period_s=period_s,
         limits=limits_of(totp, period_s),
         window_steps=totp.window_steps,
+        ahead_steps=totp.window_steps - said.get("window_open", False),
         enrol_steps=enrol_steps,
         resync_steps=resync_steps,
         resync_around=_AROUND[said.get("resync_around", "either")],

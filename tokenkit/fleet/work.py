@@ -28,7 +28,7 @@ def work(study: Study, partition: Partition) -> Counted:
         float(person.entry[1]),
         float(person.help),
     )
-    policies, room = len(study.policy), np.zeros(1, CLOCK)
+    policies = len(study.policy)
     pieces = _pieces(study.server_clock(), study.start_s, study.end_s)
     counts = np.zeros((policies, partition.count), COUNTS)
     histogram = np.zeros((policies, MOST_CODES + 1), np.int64)
@@ -41,9 +41,10 @@ def work(study: Study, partition: Partition) -> Counted:
             made.stays,
             made.events,
             pieces,
+            np.zeros(1, np.int64),
             study.start_s,
             study.end_s,
-            room,
+            np.zeros(1, CLOCK),
             Sums(counts[number], histogram[number], months[number]),
         )
     exposure_s = int(np.floor(study.end_s - made.tokens["enrolled_s"]).sum())

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tokenkit.fleet.judge import State, new_state, step_at
@@ -21,6 +21,7 @@ from tokenkit.verifier import (
     records,
     totp,
 )
+from tokenkit.verifier.drift import prove
 from tokenkit.verifier.seed_file import Seed
 from tokenkit.verifier.totp import CodeGenerator
 from tokenkit.virtual import Step, World
@@ -174,8 +175,16 @@ actions = st.one_of(
 )
 
 
+def far_away_and_back(by_s: float) -> list[tuple[Any, ...]]:
+    """A clock that jumps, and is mended at last: each time it is found again."""
+    away = [("jump", by_s), ("resync", DAY_S)] * 3
+    return [*away, ("jump", -3 * by_s), ("resync", DAY_S), ("sign-in", DAY_S, 5.0, -1)]
+
+
 @pytest.mark.parametrize("name", POLICIES)
 @settings(max_examples=25)
+@example(rate_ppm=0.0, todo=far_away_and_back(230.0))
+@example(rate_ppm=0.0, todo=far_away_and_back(-230.0))
 @given(
     rate_ppm=st.sampled_from([-9.0, -1.0, 0.0, 4.0]),
     todo=st.lists(actions, min_size=5, max_size=25),
@@ -218,3 +227,17 @@ def act(desk: Desk, what: str, *numbers: Any) -> None:
 )
 def test_a_time_step_is_the_verifiers(time_s: float, period_s: int) -> None:
     assert step_at(time_s, period_s) == totp.step(time_s, period_s)
+
+
+def test_the_next_code_proves_where_a_clock_is() -> None:
+    """RSA's way with tokens that jumped, and our filter."""
+    rule = Policy(name="", learn="rate", next_code_steps=20).rule(30)
+    _, state, *_ = ask(rule, new_state(rule), ENROL, 1000, 30_010.0)
+    accepted, waiting, *_ = ask(rule, state, SIGN_IN, 1030, 30_310.0)
+    assert not accepted
+    accepted, found, *_ = ask(rule, waiting, SIGN_IN, 1031, 30_340.0)
+    assert accepted
+    assert found.clock == prove(state.clock, rule.limits, 1031, 30_340.0)
+    assert (found.offset_steps, found.failures) == (20, 0)
+    accepted, *_ = ask(rule, waiting, SIGN_IN, 1032, 30_370.0)
+    assert not accepted

@@ -293,6 +293,13 @@ def test_no_phase_is_farther_from_the_line_than_its_limit(
     assert abs(off).max() > limit_s / 100
 
 
+def test_places_before_it_was_made_do_not_count() -> None:
+    desk, car = PLACES["desk"], PLACES["car"]
+    rows = stay_rows(BORN_S, [(0.0, desk), (BORN_S - 9.0, car), (BORN_S + 9.0, desk)])
+    assert rows["from_s"].tolist() == [BORN_S, BORN_S, BORN_S + 9.0]
+    assert (rows["first"][2], rows["second"][2]) == car.moments(BORN_S, BORN_S + 9.0)
+
+
 def test_rows_are_refused_that_are_none() -> None:
     with pytest.raises(TokenkitError, match="constant temperatures and daily cycles"):
         stay_rows(BORN_S, [(BORN_S, Schedule(Constant(1.0)))])

@@ -50,6 +50,8 @@ WRONG = {
     "policy value": ("[policy]\nwindow_steps = 300\n" + WAIT, 3, "'window_steps' is from 0 to 100"),
     "policy word": ('[policy]\ndrift = "rat"\n' + WAIT, 3, "'drift'"),
     "policy entry": ('[policy]\nentry = "2 min"\n' + WAIT, 3, "'entry' is from 0 to 60"),
+    "policy delay": ('[policy]\ndelay = "-1 s"\n' + WAIT, 3, "'delay' is not negative"),
+    "policy lock": ("[policy]\nlock_after = 0\n" + WAIT, 3, "'lock_after' is at least 1"),
     "policy rate": ("[policy]\nmax_rate_ppm = 0\n" + WAIT, 3, "'max_rate_ppm' is above 0"),
     "no tokens": (BATCH.replace('["blue"]', "[]"), 5, "must have at least 1 element"),
     "tokens of another type": (BATCH.replace('"blue"', "3"), 5, "each of 'tokens' must be text"),

@@ -47,7 +47,7 @@ class WaitUntil(Step, frozen=True, kw_only=True):
 
     def run(self, stage: "Stage") -> Iterable[str]:
         late_s = stage.now() - self.at.timestamp()
-        if late_s > 0:
+        if late_s > 0.001:  # codes are read and typed meanwhile, to the microsecond
             raise TokenkitError(f"it is {in_words(late_s)} later already: wait until a later time")
         stage.wait_until(self.at.timestamp())
         return ()
