@@ -14,8 +14,9 @@ def policy_text(policy: Policy) -> str:
     own = ", ".join(f"{name} {value}" for name, value in said.items())
     if policy.peer is None:
         return own
-    peer = f"as {peers()[policy.peer].title}"
-    return f"{peer}; {own}" if own else peer
+    peer = peers()[policy.peer]
+    text = f"as {peer.title}; {own}" if own else f"as {peer.title}"
+    return f"{text}. {peer.assumed}" if peer.assumed else text
 
 
 def batch_text(batch: Batch) -> str:

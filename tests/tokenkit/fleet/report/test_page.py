@@ -83,6 +83,14 @@ def test_one_batch_is_not_shown_twice(read_page: Any) -> None:
     assert len([label for label in page.labels if "against" in label]) == 2
 
 
+def test_any_printable_name_will_do(read_page: Any) -> None:
+    names = ["$x^", "$\\frac$", "日本語 & ελληνικά", "x" * 60, "a%s{b}"]
+    made = study_result({name: [(n, 3.0)] * 2 for n, name in enumerate(names)}, ["desk", "$"])
+    page = read_page(html_report(made))
+    for name in names:
+        assert page.text.count(name) >= 8  # in the pictures, too
+
+
 @pytest.mark.parametrize("counts", [0, 1])
 @pytest.mark.parametrize("policies", [1, 2])
 def test_little_happened(counts: int, policies: int, read_page: Any) -> None:
