@@ -31,7 +31,8 @@ def _person(study: Study) -> Iterator[str]:
     low, high = (in_words(each) for each in person.entry)
     yield (
         f"{tries}{following} before one gives up: that is a lock-out. {in_words(person.help)} later"
-        " two consecutive codes resynchronise the token."
+        " two consecutive codes resynchronise the token; where they do not, it is replaced by one"
+        " with the same crystal whose clock is right."
     )
     yield f"A code arrives {low} to {high} after it was read, each time as likely as any other."
 

@@ -3,8 +3,9 @@
 A token is enrolled by two consecutive codes. Then its holder comes by habit, reads a code and types
 it in; a code that is refused is followed by the next one, a few times, and no sooner than the
 verifier allows. Who was refused each time is locked out, waits for help, and proves the clock by
-two consecutive codes; wrong codes are forgiven then. If that fails, the token is lost: it is
-enrolled anew, as another one would be. Who waits for help does not try.
+two consecutive codes; wrong codes are forgiven then. Who waits for help does not try. If two codes
+do not help, or do not enrol it, the token is lost: it is replaced by another one, with the same
+crystal and a clock that is right, which is enrolled at once.
 """
 
 import math
@@ -21,7 +22,7 @@ from tokenkit.fleet.draws import (
 )
 from tokenkit.fleet.habits import Habit, next_sign_in, usual_s
 from tokenkit.fleet.judge import enrol, new_state, resync, sign_in, unlock, window
-from tokenkit.fleet.physics import begin, error_s, token_counter
+from tokenkit.fleet.physics import begin, error_s, replace, token_counter
 from tokenkit.fleet.rules import Rule
 from tokenkit.fleet.server import server_s
 from tokenkit.fleet.tally import MOST_CODES
@@ -96,7 +97,10 @@ def count(
 @shared
 def _count_one(world: World, token: Any, counts: Any, sums: Sums) -> None:
     people, end_s = world.people, world.end_s
-    state, _, free_s = _enrol(world, token, token.enrolled_s, 0)
+    state, enabled, free_s = _enrol(world, token, token.enrolled_s, 0)
+    if not enabled:
+        counts.lost += 1
+        state, free_s = _replace(world, token, free_s, 0)
     look_s = free_s + _LOOK_S * second_uniform(two_words(token.person_key, PERSON, 0)[0])
     own_s = usual_s(people.habit, token.person_key)
     last_s, number = token.enrolled_s, 0
@@ -111,7 +115,7 @@ def _count_one(world: World, token: Any, counts: Any, sums: Sums) -> None:
         month = sums.months[int((last_s - world.start_s) / _MONTH_S)]
         counts.sign_ins += 1
         month[0] += 1
-        read_s = _lit_s(token, world.events, last_s)
+        read_s = _lit_s(world, token, last_s)
         shown = _counter(world, token, read_s)
         arrived_s = read_s + _entry_s(people, slowness)
         now_s = server_s(world.pieces, world.at, arrived_s)
@@ -136,7 +140,7 @@ def _count_one(world: World, token: Any, counts: Any, sums: Sums) -> None:
             counts.resyncs += 1
         else:
             counts.lost += 1
-            state, _, free_s = _enrol(world, token, free_s, -number)
+            state, free_s = _replace(world, token, free_s, number)
     _look(world, state, look_s, end_s, counts, sums)
 
 
@@ -152,7 +156,7 @@ def _try_again(
     while refused < people.attempts:
         to_next_s = (shown + 1) * token.period_s - _token_s(world, token, arrived_s)
         read_s = arrived_s + max(0.0, to_next_s) + _GLANCE_S
-        read_s = _lit_s(token, world.events, read_s)
+        read_s = _lit_s(world, token, read_s)
         shown = _counter(world, token, read_s)
         slowness = uniform(two_words(token.person_key, ENTRIES + refused, number)[0])
         arrived_s = read_s + _entry_s(people, slowness)
@@ -185,6 +189,14 @@ def _enrol(world: World, token: Any, read_s: float, number: int) -> Any:
 
 
 @shared
+def _replace(world: World, token: Any, true_s: float, number: int) -> Any:
+    """Enrol another token in the place of this one: its state, and when."""
+    replace(token, world.stays, world.events, true_s, world.clock)
+    state, _, arrives_s = _enrol(world, token, true_s, -1 - number)
+    return state, arrives_s
+
+
+@shared
 def _help(world: World, token: Any, state: Any, read_s: float, number: int) -> Any:
     """Resynchronise a token, wrong codes being forgiven: its state, whether it works, and when."""
     second, arrives_s = _two_codes(world, token, read_s, number)
@@ -203,7 +215,7 @@ def _two_codes(world: World, token: Any, read_s: float, number: int) -> tuple[in
     NONE if they are not consecutive, as of a clock that stands.
     """
     people, period_s = world.people, token.period_s
-    read_s = _lit_s(token, world.events, read_s)
+    read_s = _lit_s(world, token, read_s)
     first = _counter(world, token, read_s)
     read_s += period_s - _token_s(world, token, read_s) % period_s + period_s / 2
     second = _counter(world, token, read_s)
@@ -229,10 +241,12 @@ def _look(
 
 
 @shared
-def _lit_s(token: Any, events: Any, true_s: float) -> float:
+def _lit_s(world: World, token: Any, true_s: float) -> float:
     """When a code can be read: ``true_s``, or once a new battery is in."""
+    if world.clock.replaced:
+        return true_s
     for number in range(token.first_event, token.first_event + token.events):
-        event = events[number]
+        event = world.events[number]
         if event.at_s <= true_s < event.until_s:
             true_s = event.until_s + _GLANCE_S
     return true_s

@@ -47,6 +47,7 @@ CLOCK = np.dtype(
         ("error_s", "f8"),
         ("crystal_s", "f8"),
         ("runs", "?"),
+        ("replaced", "?"),  # by another one, to which the token's events do not happen
         # The line: token time in time steps is steps + slope * (true_s - from_s), up to ± limit.
         ("from_s", "f8"),
         ("until_s", "f8"),
@@ -72,6 +73,7 @@ def begin(token: Any, clock: Any) -> None:
     white, random_walk = noise_variances(token.white_adev_1s, token.random_walk_adev_1day)
     plant(clock.tree, token.noise_key, white, random_walk)
     clock.ageing_ppm = ageing_ppm(token.ageing_ppm_first_year, token.ageing_tau_s)
+    clock.replaced = False
     clock.level = _FIRST_LEVEL
     while (
         clock.level < LEVELS - 1
@@ -80,6 +82,19 @@ def begin(token: Any, clock: Any) -> None:
         clock.level += 1
     clock.stay = 0
     clock.start_s = clock.end_s = clock.from_s = clock.until_s = math.inf
+
+
+@shared
+def replace(token: Any, stays: Any, events: Any, true_s: float, clock: Any) -> None:
+    """Put another one in the token's place, with the same crystal, and right at ``true_s``.
+
+    From then on it may be asked for no time before that, until the next :func:`begin`.
+    """
+    _find_stretch(token, stays, events, true_s, clock)
+    clock.start_s, clock.end_s, clock.error_s = true_s, math.inf, 0.0
+    clock.crystal_s = _crystal_s(token, stays, true_s, clock)
+    clock.runs = clock.replaced = True
+    clock.from_s = clock.until_s = math.inf
 
 
 @shared

@@ -49,12 +49,13 @@ name = "narrow"
 learn = "rate"
 max_window_steps = 1
 resync_range = "60 s"
+enrol_range = "90 s"
 {server}
 """
 VERIFIERS = [
     TotpPolicy(),
     TotpPolicy(drift="rate"),
-    TotpPolicy(drift="rate", max_window_steps=1, resync_range_s=60.0),
+    TotpPolicy(drift="rate", max_window_steps=1, resync_range_s=60.0, enrol_range_s=90.0),
 ]
 FAULTS = """\
 [server]

@@ -19,7 +19,7 @@ from tokenkit.verifier import (
     Verifier,
 )
 from tokenkit.verifier.seed_file import Seed
-from tokenkit.virtual import SeededEntropy
+from tokenkit.virtual import Battery, HardwareToken, SeededEntropy, Step
 
 MONTH_S = 365.2425 * DAY_S / 12
 
@@ -66,7 +66,10 @@ class Walk:
 
     def walk(self) -> Walked:
         study, walked = self.study, self.walked
-        self.enrol(0)
+        try:
+            self.enrol(0)
+        except InvalidAuthenticationCode:
+            self.replace(0)
         free_s, number, last_s = self.clock.now(), 0, float(self.token_enrolled_s)
         while True:
             number += 1
@@ -163,6 +166,16 @@ class Walk:
         codes = self.two_codes(number)
         self.verifier.enable("root", self.token.serial_number, *codes)
 
+    def replace(self, number: int) -> None:
+        """By a token that nothing happens to, with the same crystal, whose clock is right."""
+        self.walked.lost += 1
+        spec, lies = self.token.spec, self.token.environment
+        self.token = HardwareToken(spec, self.clock, lies, battery=Battery(capacity_mah=1e9))
+        clock, now_s = self.token.token_clock, self.clock.now()
+        clock.add(Step(now_s, -clock.error_s(now_s)))
+        self.verifier = self.new_verifier()
+        self.enrol(-1 - number)
+
     def help(self, number: int) -> None:
         serial_number = self.token.serial_number
         codes = self.two_codes(number)
@@ -170,8 +183,6 @@ class Walk:
         try:
             self.verifier.resync("root", serial_number, *codes)
         except InvalidAuthenticationCode:
-            self.walked.lost += 1
-            self.verifier = self.new_verifier()
-            self.enrol(-number)
+            self.replace(number)
         else:
             self.walked.resyncs += 1
