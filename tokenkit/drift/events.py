@@ -7,7 +7,7 @@ meet in each gap between two codes.
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tokenkit.drift.estimate import matched
@@ -21,11 +21,14 @@ _SIZES: dict[Kind, tuple[float, ...]] = {
 }  # seconds; ppm
 _RARE = 5.0  # minus the logarithm of the prior probability of an event in a gap
 _DOUBT = 6.0  # by how much the worth by a single pass may be off
-_APART = (0, 1, 2, 4, 8, 16)  # gaps
+_APART = (0, 1, 2, 4, 8)  # gaps
 _LONG = 0.5  # megaseconds: in longer gaps the date of a change of rate is looked for
 _ODDS = 3.0  # natural logarithm of the odds from which on an event is believed
 _MOST = 12
-_TRIED = 4
+_TRIED = 3
+
+
+_Follow = Callable[[Iterable[Event]], Track]
 
 
 class Found(NamedTuple):
@@ -39,15 +42,33 @@ class Found(NamedTuple):
 
 def search(codes: Codes) -> tuple[Track, list[Found]]:
     """The most probable model, and each of its events in order of time."""
-    track = follow(codes)
+    follow = _remembered(codes)
+    track = follow(())
     while len(track.events) < _MOST:
-        tried = [follow(codes, events) for events in _proposals(codes, track)]
+        tried = [follow(events) for events in _proposals(codes, track)]
         best = max(tried, key=_score, default=track)
         if best is track or _score(best) < _score(track) + _ODDS:
             break
         track = best
-    track = _pruned(codes, _moved(codes, track))
-    return track, [_found(codes, track, number) for number in range(len(track.events))]
+    track = _pruned(follow, _moved(codes, follow, track))
+    return track, [_found(codes, follow, track, event) for event in track.events]
+
+
+def _remembered(codes: Codes) -> _Follow:
+    """:func:`follow`, for models are asked for again."""
+    tracks: dict[tuple[Event, ...], Track] = {}
+
+    def remembered(events: Iterable[Event]) -> Track:
+        key = tuple(sorted(events))
+        if key not in tracks:
+            tracks[key] = follow(codes, key)
+        return tracks[key]
+
+    return remembered
+
+
+def _without(track: Track, event: Event) -> tuple[Event, ...]:
+    return tuple(each for each in track.events if each is not event)
 
 
 def _score(track: Track) -> float:
@@ -72,9 +93,10 @@ def _proposals(codes: Codes, track: Track) -> Iterator[tuple[Event, ...]]:
         for size in _SIZES["step"][1:]:
             yield (*track.events, *(_amid(codes, gap, "step", size) for gap in gaps))
     # a stay in the cold looks like a step, as long as nobody asks what came before and after
-    old = [(event.gap, [e for e in track.events if e is not event]) for event in track.events]
-    new = [(event.gap, list(track.events)) for score, event in steps if score > plain + _ODDS]
-    for gap, others in [*old, *new]:
+    likely = [(event.gap, _without(track, event)) for event in track.events if event.kind == "step"]
+    if steps and steps[0][0] > plain + _ODDS:
+        likely.append((steps[0][1].gap, track.events))
+    for gap, others in likely:
         pairs = sorted(_stays(codes, gap, others), reverse=True)
         for _, pair in pairs[:2]:
             yield (*others, *pair)
@@ -215,42 +237,36 @@ def _met(ahead: Belief, behind: Belief, prior: Belief) -> float:
     return log + 0.5 * (at_offset**2 / prior.offset_variance + at_rate**2 / prior.rate_variance)
 
 
-def _moved(codes: Codes, track: Track) -> Track:
+def _moved(codes: Codes, follow: _Follow, track: Track) -> Track:
     """Each event where it fits best, now that the others are there."""
     for number in range(len(track.events)):
         event = track.events[number]
-        others = [each for each in track.events if each is not event]
-        candidates = sorted(
-            (c for c in _screened(codes, others)[1] if c[1].kind == event.kind), reverse=True
-        )
+        others = _without(track, event)
+        _, screened = _screened(codes, others)
+        candidates = sorted((c for c in screened if c[1].kind == event.kind), reverse=True)
         for _, candidate in candidates[:2]:
-            if candidate != event:
-                other = follow(codes, [*others, candidate])
-                if _score(other) > _score(track):
-                    track = other
+            other = follow((*others, candidate))
+            if _score(other) > _score(track):
+                track = other
     return track
 
 
-def _pruned(codes: Codes, track: Track) -> Track:
+def _pruned(follow: _Follow, track: Track) -> Track:
     """Without events that the others make needless."""
     while track.events:
-        without = [
-            follow(codes, [each for each in track.events if each is not event])
-            for event in track.events
-        ]
-        best = max(without, key=_score)
+        best = max((follow(_without(track, event)) for event in track.events), key=_score)
         if _score(best) + _ODDS < _score(track):
             break
         track = best
     return track
 
 
-def _found(codes: Codes, track: Track, number: int) -> Found:
-    event = track.events[number]
-    others = [each for each in track.events if each is not event]
-    log_odds = _score(track) - _score(follow(codes, others))
+def _found(codes: Codes, follow: _Follow, track: Track, event: Event) -> Found:
+    others = _without(track, event)
+    log_odds = _score(track) - _score(follow(others))
     weights: dict[int, float] = {}
-    near = [c for c in _screened(codes, others)[1] if c[1].kind == event.kind]
+    _, screened = _screened(codes, others)
+    near = [c for c in screened if c[1].kind == event.kind]
     top = max(score for score, _ in near)
     for score, each in near:
         length = max(codes.times[each.gap + 1] - codes.times[each.gap], 1e-6)
