@@ -27,6 +27,7 @@ from tokenkit.drift.placing import Placement, Row, look_up, place
 from tokenkit.drift.prediction import leaving
 from tokenkit.drift.server_faults import Seen, Shift, server_faults
 from tokenkit.drift.shown import Delays, Shown, delays, is_stray
+from tokenkit.drift.smoother import YEAR_MS
 from tokenkit.drift.track import Codes, Track, mean_rate
 from tokenkit.verifier import search as code_search
 from tokenkit.verifier.policy import TotpPolicy
@@ -108,8 +109,7 @@ def _examined(seed: Seed, rows: list[Row], entry_s: float) -> _Case:
     if not placement.placed:
         return _Case(seed, rows, placement, None, None, [])
     codes = _codes(placement.placed, seed.period_s, delays(entry_s))
-    track, found = search(codes)
-    return _without_strays(_Case(seed, rows, placement, codes, track, found))
+    return _without_strays(_Case(seed, rows, placement, *search(codes)))
 
 
 def _codes(placed: Sequence[Placed], period_s: int, waits: Delays) -> Codes:
@@ -137,8 +137,7 @@ def _without_strays(case: _Case) -> _Case:
     unplaced.sort(key=lambda row: (row.server_s, row.line))
     placement = Placement(kept, unplaced, case.placement.ambiguous)
     codes = _codes(kept, case.seed.period_s, codes.delays)
-    track, found = search(codes)
-    return case._replace(placement=placement, codes=codes, track=track, found=found)
+    return _Case(case.seed, case.rows, placement, *search(codes))
 
 
 def _offset_at(case: _Case, at_s: float) -> float:
@@ -244,8 +243,9 @@ def _told(case: _Case, faults: Sequence[ServerFault], options: Options) -> Token
         offset_s=_estimate(now.offset, now.offset_variance),
         rate_ppm=_estimate(now.rate, now.rate_variance) if several else None,
         mean_rate_ppm=_estimate(*mean_rate(codes, track)) if several else None,
+        wander_ppm=math.sqrt(codes.walk * YEAR_MS),
         changes=_changes(case, track, first_s, faults),
-        leaves_window=leaving(placed, case.seed.period_s, now, codes.delays, options.policy),
+        leaves_window=leaving(placed, case.seed.period_s, now, codes, options.policy),
         track=[
             TrackPoint(
                 first_s + _MS * node.at,

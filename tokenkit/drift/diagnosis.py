@@ -124,8 +124,9 @@ class TokenDiagnosis(msgspec.Struct, frozen=True):
 
     ``offset_s`` and ``rate_ppm`` are those at the last observation, at ``until_s``;
     ``mean_rate_ppm`` is over the log without steps: what the clock gained by running fast, by the
-    time from ``from_s`` to ``until_s``. All are None where no code could be placed, the rates where
-    it was one. ``corrected`` counts the rows from whose times a fault of the server was taken.
+    time from ``from_s`` to ``until_s``. ``wander_ppm`` is by what the rate wanders in a year, a
+    standard deviation: 0.7 is a token that rests. All are None where no code could be placed, the
+    rates where it was one. ``corrected`` counts the rows from whose times a fault of the server was taken.
     """
 
     serial_number: str
@@ -143,6 +144,7 @@ class TokenDiagnosis(msgspec.Struct, frozen=True):
     unplaced: list[Unplaced]
     sentences: list[str]
     corrected: int = 0
+    wander_ppm: float | None = None
 
 
 class ServerFault(msgspec.Struct, frozen=True):

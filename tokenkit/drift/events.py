@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tokenkit.drift.estimate import matched
 from tokenkit.drift.shown import is_stray
-from tokenkit.drift.smoother import Belief, Node, predict, update
+from tokenkit.drift.smoother import YEAR_MS, Belief, Node, predict, update
 from tokenkit.drift.track import Codes, Event, Kind, Track, follow, nodes_of
 
 _SIZES: dict[Kind, tuple[float, ...]] = {
@@ -24,6 +24,8 @@ _DOUBT = 6.0  # by how much the worth by a single pass may be off
 _APART = (0, 1, 2, 4, 8)  # gaps
 _LONG = 0.5  # megaseconds: in longer gaps the date of a change of rate is looked for
 _ODDS = 3.0  # natural logarithm of the odds from which on an event is believed
+# how else the rate may wander, and the logarithm of the prior probability: 4 and 21 ppm in a year
+_RESTLESS = ((15.0 / YEAR_MS, -3.0), (450.0 / YEAR_MS, -4.0))
 _MOST = 12
 _TRIED = 3
 
@@ -40,8 +42,32 @@ class Found(NamedTuple):
     before: float
 
 
-def search(codes: Codes) -> tuple[Track, list[Found]]:
-    """The most probable model, and each of its events in order of time."""
+class Model(NamedTuple):
+    """What explains the codes best: ``codes.walk`` says how restless the clock is."""
+
+    codes: Codes
+    track: Track
+    found: list[Found]
+
+
+def search(codes: Codes) -> Model:
+    """The most probable model, and each of its events in order of time.
+
+    A token that is carried about runs at one rate after the other: that may be told by events, or
+    if there are too many of them by a restless clock.
+    """
+    best = _search(codes)
+    log = _score(best.track)
+    for walk, log_prior in _RESTLESS:
+        restless = codes._replace(walk=walk)
+        if log_prior + _score(follow(restless)) > log - _DOUBT:
+            model = _search(restless)
+            if log_prior + _score(model.track) > log:
+                best, log = model, log_prior + _score(model.track)
+    return best
+
+
+def _search(codes: Codes) -> Model:
     follow = _remembered(codes)
     track = follow(())
     while len(track.events) < _MOST:
@@ -51,7 +77,7 @@ def search(codes: Codes) -> tuple[Track, list[Found]]:
             break
         track = best
     track = _pruned(follow, _moved(codes, follow, track))
-    return track, [_found(codes, follow, track, event) for event in track.events]
+    return Model(codes, track, [_found(codes, follow, track, event) for event in track.events])
 
 
 def _remembered(codes: Codes) -> _Follow:
@@ -154,7 +180,7 @@ def _filtered(
     belief, log, before = prior, 0.0, None
     passed = []
     for nodes, time, number in steps:
-        for node in [*nodes, Node(time)]:
+        for node in [*nodes, Node(time, walk=codes.walk)]:
             if before is not None:
                 belief = predict(belief, node.at - before, node)
             before = node.at
@@ -166,15 +192,15 @@ def _filtered(
     return passed
 
 
-def _by_gap(events: Iterable[Event]) -> dict[int, list[Node]]:
+def _by_gap(codes: Codes, events: Iterable[Event]) -> dict[int, list[Node]]:
     gaps: dict[int, list[Node]] = {}
     for event in sorted(events):
-        gaps.setdefault(event.gap, []).extend(nodes_of(event))
+        gaps.setdefault(event.gap, []).extend(nodes_of(event, codes.walk))
     return gaps
 
 
 def _ahead(codes: Codes, events: Iterable[Event]) -> list[_Filtered]:
-    gaps = _by_gap(events)
+    gaps = _by_gap(codes, events)
     steps = ((gaps.get(n - 1, []), time, n) for n, time in enumerate(codes.times))
     return _filtered(codes.prior, steps, codes)
 
@@ -190,7 +216,7 @@ def _one_more(
     codes: Codes, events: Sequence[Event], ahead: list[_Filtered]
 ) -> Iterator[tuple[float, Event]]:
     """The passes from both ends meet in the gap."""
-    times, gaps = codes.times, _by_gap(events)
+    times, gaps = codes.times, _by_gap(codes, events)
     last = codes.shown[-1]
     prior = codes.prior._replace(offset=last.low_s + last.period_s / 2.0)
     mirrored = (
@@ -203,9 +229,11 @@ def _one_more(
         met = later.belief._replace(rate=-later.belief.rate, covariance=-later.belief.covariance)
         log = ahead[gap].log + later.log
         for event in _events_in(codes, gap):
-            nodes = sorted([*gaps.get(gap, []), *nodes_of(event)], key=lambda node: node.at)
+            nodes = sorted(
+                [*gaps.get(gap, []), *nodes_of(event, codes.walk)], key=lambda node: node.at
+            )
             belief, before = ahead[gap].belief, times[gap]
-            for node in [*nodes, Node(times[gap + 1])]:
+            for node in [*nodes, Node(times[gap + 1], walk=codes.walk)]:
                 belief, before = predict(belief, node.at - before, node), node.at
             yield log + _met(belief, met, prior) + _log_prior(event), event
 

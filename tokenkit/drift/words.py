@@ -89,7 +89,13 @@ def _clock(token: TokenDiagnosis, offset: Estimate, until_s: float) -> str:
         return said + "."
     said += f", at the end {_rate(now)}; on average it ran {_rate(mean)}"
     year_s = abs(mean.value) * 1e-6 * YEAR_S
-    return said + f", {seconds(year_s)} a year."
+    said += f", {seconds(year_s)} a year."
+    if token.wander_ppm is not None and token.wander_ppm > 1.0:
+        said += (
+            f" Its rate wanders by some {token.wander_ppm:.0f} ppm in a year: it is carried between"
+            " warm and cold places."
+        )
+    return said
 
 
 def _rate(rate: Estimate) -> str:
