@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tokenkit.drift.estimate import matched
 from tokenkit.drift.shown import is_stray
-from tokenkit.drift.smoother import YEAR_MS, Belief, Node, predict, update
+from tokenkit.drift.smoother import RATE_WALK, Belief, Node, predict, update
 from tokenkit.drift.track import Codes, Event, Kind, Track, follow, nodes_of
 
 _SIZES: dict[Kind, tuple[float, ...]] = {
@@ -24,8 +24,14 @@ _DOUBT = 6.0  # by how much the worth by a single pass may be off
 _APART = (0, 1, 2, 4, 8)  # gaps
 _LONG = 0.5  # megaseconds: in longer gaps the date of a change of rate is looked for
 _ODDS = 3.0  # natural logarithm of the odds from which on an event is believed
-# how else the rate may wander, and the logarithm of the prior probability: 4 and 21 ppm in a year
-_RESTLESS = ((15.0 / YEAR_MS, -3.0), (450.0 / YEAR_MS, -4.0))
+# how the rate may wander, 0.7 to 21 ppm in a year, and the logarithm of how likely it is at first
+_RESTLESS = (
+    (RATE_WALK, 0.0),
+    (10.0 * RATE_WALK, -2.0),
+    (100.0 * RATE_WALK, -3.0),
+    (1000.0 * RATE_WALK, -4.0),
+)
+_UNLIKELY = 0.005
 _MOST = 12
 _TRIED = 3
 
@@ -43,11 +49,16 @@ class Found(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What explains the codes best: ``codes.walk`` says how restless the clock is."""
+    """What explains the codes best; ``codes.walk`` says how restless the clock is.
+
+    ``others`` are (probability, codes, track) of it and of the same with clocks more or less
+    restless: which it is matters for what is known of offset and rate, and is not known for sure.
+    """
 
     codes: Codes
     track: Track
     found: list[Found]
+    others: list[tuple[float, Codes, Track]]
 
 
 def search(codes: Codes) -> Model:
@@ -56,19 +67,27 @@ def search(codes: Codes) -> Model:
     A token that is carried about runs at one rate after the other: that may be told by events, or
     if there are too many of them by a restless clock.
     """
-    best = _search(codes)
-    log = _score(best.track)
+    tracks: list[tuple[float, Codes, Track]] = []
+    best = -math.inf
     for walk, log_prior in _RESTLESS:
         restless = codes._replace(walk=walk)
-        if log_prior + _score(follow(restless)) > log - _DOUBT:
-            model = _search(restless)
-            if log_prior + _score(model.track) > log:
-                best, log = model, log_prior + _score(model.track)
-    return best
-
-
-def _search(codes: Codes) -> Model:
+        follow = _remembered(restless)
+        # with no events, or with those that are needed if it is less restless
+        track = max((follow(each.events) for _, _, each in tracks), key=_score, default=follow(()))
+        track = max(track, follow(()), key=_score)
+        if log_prior + _score(track) > best:
+            track = _search(restless, follow)
+        tracks.append((log_prior + _score(track), restless, track))
+        best = max(best, tracks[-1][0])
+    total = sum(math.exp(log - best) for log, _, _ in tracks)
+    others = [(math.exp(log - best) / total, each, track) for log, each, track in tracks]
+    _, codes, track = max(others, key=lambda each: each[0])
     follow = _remembered(codes)
+    found = [_found(codes, follow, track, event) for event in track.events]
+    return Model(codes, track, found, [each for each in others if each[0] > _UNLIKELY])
+
+
+def _search(codes: Codes, follow: _Follow) -> Track:
     track = follow(())
     while len(track.events) < _MOST:
         tried = [follow(events) for events in _proposals(codes, track)]
@@ -76,8 +95,7 @@ def _search(codes: Codes) -> Model:
         if best is track or _score(best) < _score(track) + _ODDS:
             break
         track = best
-    track = _pruned(follow, _moved(codes, follow, track))
-    return Model(codes, track, [_found(codes, follow, track, event) for event in track.events])
+    return _pruned(follow, _moved(codes, follow, track))
 
 
 def _remembered(codes: Codes) -> _Follow:

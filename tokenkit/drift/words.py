@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from msgspec import structs
-
 from tokenkit.drift.diagnosis import (
     Change,
     Dated,
@@ -33,11 +31,7 @@ _CAUSES = {
 _SLOWEST = 25e-6  # a token in the cold, seconds a second
 
 
-def with_sentences(token: TokenDiagnosis, faults: Sequence[ServerFault]) -> TokenDiagnosis:
-    return structs.replace(token, sentences=list(_of_token(token, faults)))
-
-
-def _of_token(token: TokenDiagnosis, faults: Sequence[ServerFault]) -> list[str]:
+def of_token(token: TokenDiagnosis) -> list[str]:
     said = [_rows(token)]
     if token.offset_s is None or token.until_s is None:
         return said
