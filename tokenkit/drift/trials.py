@@ -39,8 +39,8 @@ class Trials:
         self._path: Path | None = None
         self._progress = progress
 
-    def agree(self, asked: Sequence[Row]) -> None:
-        """Leave out what does not come out as in the log, and say so. ReproduceError of ``asked``.
+    def agree(self) -> None:
+        """Leave out what does not come out as in the log, and say so.
 
         A token whose codes are taken again after a refusal was resynchronised meanwhile. One that
         is refused before any other code was right at some time before the log begins.
@@ -61,7 +61,7 @@ class Trials:
             elif may_help and row is self.plan.rows[0] and not self.assumed and not row.accepted:
                 self._assume_past(row)
             else:
-                self._leave_out(row, wrong.get(row.line), outcomes.get(row.line, ""), asked)
+                self._leave_out(row, wrong.get(row.line), outcomes.get(row.line, ""))
         raise ReproduceError(
             f"more than {_MOST_CORRECTIONS} rows come out otherwise than in the log: the verifier"
             " has other rules; say which by --policy or --window-steps"
@@ -77,15 +77,10 @@ class Trials:
         self._jumps = (past, *self._jumps)
         self.plan = replace(self.plan, jumps=self._jumps)
 
-    def _leave_out(self, row: Row, why: str | None, outcome: str, asked: Sequence[Row]) -> None:
+    def _leave_out(self, row: Row, why: str | None, outcome: str) -> None:
         if why is None:
             logged = _ACCEPTED if row.accepted else "refused"
             why = f"{logged} in the log, {outcome} by this policy"
-        if row in asked:
-            raise ReproduceError(
-                f"line {row.line} cannot be shown again: {why}. The verifier may have other rules:"
-                " see --policy and --window-steps"
-            )
         self.missing[row.line] = why
         rows = tuple(each for each in self.plan.rows if each != row)
         self.plan = replace(self.plan, rows=rows, resyncs=self.plan.resyncs - {row.line})

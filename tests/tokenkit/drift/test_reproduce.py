@@ -269,6 +269,23 @@ def test_a_replay() -> None:
     assert steps(made)[-3:] == ["sign-in", "wait-until", "replay"]
 
 
+def test_a_refused_code_that_is_tried_again() -> None:
+    log = Log(entry_s=1.0)
+    log.daily(3)
+    log.token.token_clock.add(Step(log.clock.now() + 10.0, 300.0))
+    log.changed(300.0, log.clock.now() + 600.0)
+    log.clock.advance(3600.0)
+    assert not log.sign_in()
+    assert not log.replay()
+    made = reproduced(log, whole=True)
+    assert made.kept == [2, 3, 4, 5, 6]
+    log.wait(0.01)
+    assert not log.replay()  # its display has long shown another one
+    last = reproduced(log)
+    assert last.lines == [6]
+    assert last.missing == {7: "the code was not the last one that was accepted"}
+
+
 def test_a_window_that_follows_the_token() -> None:
     log = Log(TotpPolicy(drift="rate", max_window_steps=3))
     log.daily(30)
