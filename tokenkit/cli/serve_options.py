@@ -13,6 +13,7 @@ from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
     from tokenkit.keys import Selector
+    from tokenkit.verifier.seed_file import Seed
 
 control_option = click.option(
     "--control",
@@ -76,6 +77,19 @@ pskc_key_option = click.option(
     metavar="FILE",
     help=f"Pre-shared key of an encrypted PSKC file, in hexadecimal. Else ${PSKC_KEY}.",
 )
+
+
+def read_seeds(file: Path, pskc_key: bytes | None) -> "list[Seed]":
+    """All of a seed file; TokenkitError, which says how to give a key that is missing."""
+    from tokenkit.verifier import SeedFileError
+    from tokenkit.verifier.seed_file import read_seed_file
+
+    try:
+        return read_seed_file(file, pskc_key)
+    except SeedFileError as error:
+        if pskc_key is None and str(error).endswith("give the pre-shared key"):
+            raise TokenkitError(f"{error}: --pskc-key-file FILE or {PSKC_KEY}") from None
+        raise
 
 
 def selectors(keys: Sequence[str]) -> "list[Selector]":

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from tokenkit.scenario.document import END_S
 from tokenkit.verifier.errors import ValidationError
 from tokenkit.verifier.names import check_app_name, check_device_name, check_user_name
 
@@ -20,9 +21,6 @@ _HOW: dict[Kind, str] = {
     "key": "make-key",
 }
 _RULES: dict[Kind, Callable[[str], None]] = {"user": check_user_name, "app": check_app_name}
-# 9999-01-01, a year before the last date that can be written: reading codes and waiting for
-# touches takes time, too
-END_S = 253_370_764_800.0
 
 
 class WrongNameError(ValueError):
@@ -44,6 +42,7 @@ class Names:
         self._kinds: dict[tuple[str, str], Kind] = {("user", "root"): "user"}
         self._owned: set[str] = set()
         self._shipped: set[str] = set()
+        self._snapshot_taken = False
 
     def make(self, field: str, kind: Kind, name: str) -> None:
         """``name`` comes into being; devices of all kinds share their names."""
@@ -89,6 +88,23 @@ class Names:
         self._now_s += seconds
         if self._now_s >= END_S:
             raise WrongNameError(field, "simulated time ends with the year 9998; wait less")
+
+    def wait_until(self, field: str, true_s: float) -> None:
+        """Time passes until ``true_s``."""
+        if true_s < self._now_s:
+            raise WrongNameError(field, "that is past: it is later already when this step comes")
+        self.wait(field, true_s - self._now_s)
+
+    def snapshot(self) -> None:
+        """There is a snapshot of the server."""
+        self._snapshot_taken = True
+
+    def need_snapshot(self, field: str) -> None:
+        """A step before must have taken a snapshot of the server."""
+        if not self._snapshot_taken:
+            raise WrongNameError(
+                field, "there is no snapshot yet; add a step snapshot-server before"
+            )
 
     def enrol(self, name: str) -> None:
         """The device has been shown to the verifier."""

@@ -1,11 +1,10 @@
 """The run as one HTML page that needs nothing else: no script, no font, no network."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from tokenkit import __version__
-from tokenkit.errors import MissingExtraError
+from tokenkit.report.html import environment
 from tokenkit.scenario.durations import clock_text, in_words
 from tokenkit.scenario.record import ACCEPTED, DeviceRecord, RunRecord, ScenarioRecord
 from tokenkit.scenario.report.words import date_text, outcomes_text, tally
@@ -14,26 +13,11 @@ from tokenkit.scenario.report.words import date_text, outcomes_text, tally
 _MANY = 3
 
 
-def check_installed() -> None:
-    """Raise MissingExtraError unless the packages for this report are there."""
-    if find_spec("jinja2") is None or find_spec("matplotlib") is None:
-        raise MissingExtraError("an HTML report", "report")
-
-
 def html_report(run: RunRecord, unfinished: Sequence[str] = ()) -> str:
     """The page as text; it says so if scenarios are ``unfinished``."""
-    check_installed()
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        loader=PackageLoader("tokenkit.scenario.report", "."),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(date=date_text, outcomes=outcomes_text)
-    template = environment.get_template("template.html.j2")
+    templates = environment("tokenkit.scenario.report")
+    templates.filters.update(date=date_text, outcomes=outcomes_text)
+    template = templates.get_template("template.html.j2")
     scenarios = [_scenario(number, each) for number, each in enumerate(run.scenarios, 1)]
     return template.render(run=run, scenarios=scenarios, unfinished=unfinished, version=__version__)
 
@@ -48,7 +32,7 @@ def _scenario(number: int, scenario: ScenarioRecord) -> dict[str, Any]:
     return {
         "record": scenario,
         "figures": [
-            _figure(device, scenario.end_s, many, f"f{number}-{index}")
+            _figure(device, scenario, many, f"f{number}-{index}")
             for index, device in enumerate(plotted)
         ],
         "many": many,
@@ -57,14 +41,19 @@ def _scenario(number: int, scenario: ScenarioRecord) -> dict[str, Any]:
         "accepted": bool(accepted - {"resync"}),
         "rejected": any(attempt.outcome != ACCEPTED for attempt in attempts),
         "resynced": "resync" in accepted,
-        "leaves": any(leaves_picture(device) for device in plotted),
+        "leaves": any(
+            leaves_picture(device, scenario.server_curve, scenario.end_s) for device in plotted
+        ),
+        "server": _server_in_words(scenario),
         "tally": tally(scenario),
         "length": in_words(round(scenario.end_s - scenario.start_s)),
         "keys": [device for device in scenario.devices if device.kind == "security key"],
     }
 
 
-def _figure(device: DeviceRecord, end_s: float, many: bool, prefix: str) -> dict[str, Any]:
+def _figure(
+    device: DeviceRecord, scenario: ScenarioRecord, many: bool, prefix: str
+) -> dict[str, Any]:
     """One device; of few there is a large picture, too, for screens that have the room."""
     from markupsafe import Markup
 
@@ -74,10 +63,27 @@ def _figure(device: DeviceRecord, end_s: float, many: bool, prefix: str) -> dict
     label = f"{device.name}: {words}"
     sizes = ["small"] if many else ["small", "large"]
     pictures = {
-        size: Markup(plot(device, end_s, size == "small", label, f"{prefix}-{size}"))
+        size: Markup(
+            plot(
+                device,
+                scenario.server_curve,
+                scenario.end_s,
+                size == "small",
+                label,
+                f"{prefix}-{size}",
+            )
+        )
         for size in sizes
     }
     return {"device": device, "words": words, "pictures": pictures}
+
+
+def _server_in_words(scenario: ScenarioRecord) -> str:
+    """How far the server's clock was off; nothing of a perfect one."""
+    errors = [error_s for _, error_s in scenario.server_curve]
+    if not errors:
+        return ""
+    return f"server time minus true time {clock_text(min(errors))} to {clock_text(max(errors))}"
 
 
 def _in_words(device: DeviceRecord) -> str:

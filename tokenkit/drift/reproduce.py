@@ -1,0 +1,146 @@
+"""From a diagnosis a scenario in which codes are accepted and refused as the log says."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tokenkit.drift.diagnosis import Diagnosis, TokenDiagnosis
+from tokenkit.drift.observations import Observation
+from tokenkit.drift.plan import Plan, scenario_text
+from tokenkit.drift.timeline import Row, Timeline, timeline
+from tokenkit.drift.trials import Progress, ReproduceError, Trials, outcomes_of
+from tokenkit.verifier import TotpPolicy
+from tokenkit.verifier.seed_file import Seed
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A scenario, ``text``, in which the refusals on ``lines`` of the log come again.
+
+    ``outcomes`` are those of all rows that came out as in the log, by line; ``missing`` says of the
+    others why not. ``kept`` are the lines that the scenario shows. ``assumed`` is what the log
+    does not say.
+    """
+
+    serial_number: str
+    lines: list[int]
+    text: str
+    outcomes: dict[int, str]
+    missing: dict[int, str]
+    kept: list[int]
+    assumed: list[str]
+
+
+def reproduce(
+    diagnosis: Diagnosis,
+    observations: Sequence[Observation],
+    seeds: Iterable[Seed],
+    policy: TotpPolicy,
+    *,
+    serial_number: str | None = None,
+    lines: Sequence[int] = (),
+    whole: bool = False,
+    progress: Progress = lambda text: None,
+) -> Reproduction:
+    """Show the refusals on ``lines`` again, by default the last one that can be.
+
+    The token is that of ``serial_number``, else that of the last refusal. All its rows are played
+    first, by a new token with a clock like its own. Then rows and events are left out for as long
+    as the refusals come, unless the ``whole`` is wanted. Raises ReproduceError.
+    """
+    token = _token(diagnosis, observations, serial_number, lines)
+    seed = next((each for each in seeds if each.serial_number == token.serial_number), None)
+    if seed is None:
+        raise ReproduceError(f"{token.serial_number}: the seed file has no such token")
+    if seed.period_s not in (30, 60):
+        raise ReproduceError(
+            f"{token.serial_number}: scenarios have tokens of 30 and 60 s, not of {seed.period_s} s"
+        )
+    found = timeline(diagnosis, token, observations)
+    _check_asked(found, lines)
+    trials = Trials(seed, policy, found, progress)
+    trials.agree()
+    asked = _asked(trials, lines)
+    plan = trials.plan if whole else trials.smallest(asked)
+    return _written(trials, plan, token, asked)
+
+
+def _written(
+    trials: Trials, plan: Plan, token: TokenDiagnosis, asked: Sequence[Row]
+) -> Reproduction:
+    laid = trials.laid(plan)
+    lines = [row.line for row in asked]
+    title = f"{token.serial_number} is refused on {_utc(asked[-1].true_s):%Y-%m-%d}"
+    summary = " ".join([f"As line {lines[-1]} of the log says.", *token.sentences[1:2]])
+    came = outcomes_of(scenario_text(laid, None, title, summary))
+    text = scenario_text(laid, came, title, summary)
+    assert outcomes_of(text) == came
+    kept = [row.line for row in plan.rows]
+    assumed = [f"it was enrolled on {_utc(plan.start_s):%Y-%m-%d %H:%M} UTC", *trials.assumed]
+    assumed += [
+        f"it was resynchronised before line {line}"
+        for line in sorted(plan.resyncs.intersection(kept))
+    ]
+    return Reproduction(
+        token.serial_number, lines, text, trials.outcomes, trials.missing, kept, assumed
+    )
+
+
+def _utc(true_s: float) -> datetime:
+    return datetime.fromtimestamp(true_s, UTC)
+
+
+def _token(
+    diagnosis: Diagnosis,
+    observations: Sequence[Observation],
+    serial_number: str | None,
+    lines: Sequence[int],
+) -> TokenDiagnosis:
+    by_serial = {token.serial_number: token for token in diagnosis.tokens}
+    if serial_number is None:
+        refused = [row for row in observations if row.accepted is False]
+        if lines:
+            refused = [row for row in refused if row.line in lines]
+        placed = {row.line for token in diagnosis.tokens for row in token.placed}
+        placed |= {
+            row.line
+            for token in diagnosis.tokens
+            for row in token.unplaced
+            if row.reason == "replayed"
+        }
+        shown = [row for row in refused if row.line in placed]
+        if not refused:
+            raise ReproduceError("there is no refusal in the log: nothing to reproduce")
+        if not shown:
+            raise ReproduceError(
+                "no code that was refused is one that its token showed about then: wrong codes are"
+                " nothing that a clock explains"
+            )
+        serial_number = max(shown, key=lambda row: (row.server_s, row.line)).serial_number
+    if serial_number not in by_serial:
+        raise ReproduceError(f"{serial_number}: the log has no such token")
+    return by_serial[serial_number]
+
+
+def _check_asked(found: Timeline, lines: Sequence[int]) -> None:
+    refused = {row.line for row in found.rows if not row.accepted}
+    for line in lines:
+        if line not in refused:
+            why = found.missing.get(line, "it is no refusal of this token")
+            raise ReproduceError(f"line {line} cannot be shown again: {why}")
+    if not refused:
+        raise ReproduceError("no code of this token was refused: nothing to reproduce")
+
+
+def _asked(trials: Trials, lines: Sequence[int]) -> list[Row]:
+    """The refusals on ``lines``, else the last one that came out as in the log."""
+    refused = [row for row in trials.plan.rows if not row.accepted]
+    asked = [row for row in refused if row.line in lines] if lines else refused[-1:]
+    gone = set(lines).difference(row.line for row in asked)
+    if gone or not asked:
+        line = min(gone) if gone else max(trials.missing)
+        raise ReproduceError(
+            f"line {line} cannot be shown again: {trials.missing[line]}. The verifier may have"
+            " other rules: see --policy and --window-steps"
+        )
+    return asked

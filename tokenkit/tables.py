@@ -1,0 +1,102 @@
+"""Tables as people, programs and spreadsheets write them: CSV with a header line.
+
+Separated by commas, semicolons or tabs; columns in any order, by any of their names.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from tokenkit.errors import TokenkitError
+
+_SEPARATORS = ",;\t"
+_SHOWN = 20  # faults
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class TableError(TokenkitError):
+    """A file that is no such table; no line of it can be used."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """``columns`` says of each of our names what the header calls it."""
+
+    columns: Mapping[str, str]
+    _reader: "csv.DictReader[str]"
+
+    def rows(self) -> Iterator[tuple[int, dict[str, str] | str]]:
+        """Of each row its last line, and its fields by our names, or what is wrong with it.
+
+        Fields are without spaces around them. Where quotes never end, nothing comes after.
+        """
+        try:
+            for fields in self._reader:
+                found: dict[str, str] | str = "not as many fields as the first line names"
+                if None not in fields and None not in fields.values():
+                    found = {name: fields[column].strip() for name, column in self.columns.items()}
+                yield self._reader.line_num, found
+        except csv.Error as error:  # there is no telling where the next line begins
+            yield self._reader.reader.line_num, str(error)
+
+
+def text_of(contents: bytes) -> str:
+    """UTF-8, with a byte order mark or without. TableError says what it may be instead."""
+    if contents.startswith(_UTF_16):
+        raise TableError("UTF-16, as Excel's 'Unicode text' is: save it as 'CSV UTF-8'")
+    try:
+        return contents.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = contents.count(b"\n", 0, error.start) + 1
+        raise TableError(f"line {line}: not UTF-8 text: save it as 'CSV UTF-8'") from None
+
+
+def open_table(text: str, names: Mapping[str, Collection[str]]) -> Table:
+    """``names`` says of each column, by our name for it, what else it is called.
+
+    Letters and digits alone count, in either case. The separator is that under which most columns
+    are known; columns that are not are left out. TableError if two mean the same.
+    """
+    meanings = {plain(alias): name for name, aliases in names.items() for alias in aliases}
+    readers = [
+        csv.DictReader(
+            io.StringIO(text, newline=""), delimiter=each, skipinitialspace=True, strict=True
+        )
+        for each in _SEPARATORS
+    ]
+    try:
+        found = [
+            [(column, meanings.get(plain(column))) for column in reader.fieldnames or ()]
+            for reader in readers
+        ]
+    except csv.Error as error:
+        raise TableError(f"line 1: {error}") from None
+    known = [sum(name is not None for _, name in header) for header in found]
+    best = known.index(max(known))
+    columns: dict[str, str] = {}
+    for column, name in found[best]:
+        if name is None:
+            continue
+        if name in columns:
+            earlier = columns[name].strip()
+            if earlier == column.strip():
+                raise TableError(f"column {earlier!r} is there twice")
+            raise TableError(f"columns {earlier!r} and {column.strip()!r} mean the same: keep one")
+        columns[name] = column
+    return Table(columns, readers[best])
+
+
+def plain(name: str) -> str:
+    """The letters and digits of a column's name, in lower case."""
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def listed(name: str, faults: Collection[object], unread: str) -> str:
+    """A message about all ``faults`` of file ``name``, and the first 20 of them."""
+    shown = [f"  {fault}" for fault in list(faults)[:_SHOWN]]
+    if more := len(faults) - len(shown):
+        shown.append(f"  and {more} more")
+    count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return "\n".join([f"{name}: {count}, {unread}:", *shown])
