@@ -19,6 +19,7 @@ SECTIONS = (
     "resync",
     "service",
     "scenario",
+    "fleet",
     "start_up",
     "uhid",
     "vm",
