@@ -77,10 +77,8 @@ def _written(
     assert outcomes_of(text) == came
     kept = [row.line for row in plan.rows]
     assumed = [f"it was enrolled on {_utc(plan.start_s):%Y-%m-%d %H:%M} UTC", *trials.assumed]
-    assumed += [
-        f"it was resynchronised before line {line}"
-        for line in sorted(plan.resyncs.intersection(kept))
-    ]
+    for what, before in (("unlocked", plan.unlocks), ("resynchronised", plan.resyncs)):
+        assumed += [f"it was {what} before line {line}" for line in kept if line in before]
     return Reproduction(
         token.serial_number, lines, text, trials.outcomes, trials.missing, kept, assumed
     )

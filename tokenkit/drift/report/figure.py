@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tokenkit.drift.diagnosis import Diagnosis, TokenDiagnosis
 from tokenkit.drift.plot import draw_server, draw_token
 
+_WIDTH, _PANEL = 11.0, 3.7  # inches
 # the pages' own by day
 _COLOURS = {
     "ink": "#1b212c",
@@ -42,9 +43,12 @@ def figure(
     servers = bool(diagnosis.server_faults)
     count = len(tokens) + servers
     with mpl.rc_context(_STYLE):
-        made = Figure(figsize=(11, 3.6 * count), layout="constrained")
+        made = Figure(figsize=(_WIDTH, _PANEL * count))
         FigureCanvasAgg(made)
-        panels = list(made.subplots(count, 1, squeeze=False)[:, 0])
+        panels = [
+            made.add_axes((0.07, 1.0 - (number + 0.85) / count, 0.92, 0.68 / count))
+            for number in range(count)
+        ]
         if servers:
             axes = panels.pop(0)
             draw_server(axes, diagnosis, _COLOURS)
