@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokenkit.cli.output import console, echo, print_json, table
+from tokenkit.cli.seed_options import pskc_password_option
 from tokenkit.cli.types import Directory, moment
 from tokenkit.errors import TokenkitError
 
@@ -114,6 +115,7 @@ def _svg(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path
 @click.option(
     "--pskc-key", callback=_hex, metavar="HEX", help="Encrypt the PSKC file (AES) with this key."
 )
+@pskc_password_option
 @click.option("--show-seeds", is_flag=True, help="Print the secret keys as well.")
 @_json_option
 @click.pass_obj
@@ -129,6 +131,7 @@ def make(
     seed: str | None,
     out: Path,
     pskc_key: bytes | None,
+    pskc_password: str | None,
     show_seeds: bool,
     as_json: bool,
 ) -> None:
@@ -152,7 +155,7 @@ def make(
             period_s=int(period or 30),
             grade=grade,
         )
-        paths = ship_batch(batch, out, pskc_key)
+        paths = ship_batch(batch, out, pskc_key, pskc_password)
     rows = [_row(spec, show_seeds) for spec in batch.tokens]
     if as_json:
         written = {name: click.format_filename(path) for name, path in paths.items()}
