@@ -35,7 +35,7 @@ _PSKC_ALGORITHM = "urn:ietf:params:xml:ns:keyprov:pskc:"
 _KEY_NAME = "Pre-shared-key"  # as in RFC 6030 figure 6
 _PASSWORD_NAME = "Passphrase"
 # PBKDF2 with HMAC-SHA-1, as all that read PSKC know it; a guess at the password takes as long
-_ITERATIONS = 1_000_000
+_ITERATIONS = 600_000
 _PASSWORD_KEY_BYTES = 16
 
 
@@ -73,10 +73,11 @@ def pskc_file(
     """
     specs = list(specs)
     container = PSKC()
-    container.mac.key = bytes(1)  # python-pskc would draw one; the real one is set below
     encryption = container.encryption
     if pre_shared_key is not None and password is not None:
         raise ValueError("a PSKC file is encrypted with a pre-shared key or a password, not both")
+    if pre_shared_key is not None or password is not None:
+        container.mac.key = bytes(1)  # python-pskc would draw one; the real one is set below
     if pre_shared_key is not None:
         if len(pre_shared_key) not in (16, 24, 32):
             raise ValueError(

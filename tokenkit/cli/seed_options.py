@@ -73,7 +73,7 @@ _pskc_key_option = click.option(
 _skip_option = click.option(
     "--skip-faulty",
     is_flag=True,
-    help="Leave out what cannot be used of a file. Else nothing of it is.",
+    help="Use what is right in a file with faults, which are told. Else nothing of it is used.",
 )
 
 

@@ -112,9 +112,9 @@ def _unlock(container: "PSKC", keys: Keys) -> None:
 def _key_error(container: "PSKC", keys: Keys, error: _UnreadableError) -> SeedKeyError:
     what = "password" if container.encryption.derivation.algorithm else "pre-shared key"
     given = keys.password if what == "password" else keys.pre_shared_key
-    if not given and not (what == "password" and keys.pre_shared_key):
+    if not given:
         return SeedKeyError(f"{error.why}: give the {what}", missing=what)
-    return SeedKeyError(f"{error.why}: is this the {what}, and the file as it was sent?")
+    return SeedKeyError(f"{error.why}: is this the {what}? If so, the file was changed")
 
 
 def _take(parent: Any, *tags: str) -> list[Any]:
