@@ -32,6 +32,7 @@ from firmware_sim.otp.batch_file import read_batch, ship_batch
 from firmware_sim.otp.battery import Battery
 from firmware_sim.otp.display import Display
 from firmware_sim.otp.factory import Batch, Factory
+from firmware_sim.otp.grade import GRADES
 from firmware_sim.otp.private_file import write_private_files
 from firmware_sim.otp.seed_file import csv_file, write_csv, write_pskc
 from firmware_sim.otp.token import EmptyBatteryError, HardwareToken, TokenKind, TokenSpec
@@ -55,6 +56,8 @@ from firmware_sim.world.environment import (
     DailyCycle,
     Environment,
     Schedule,
+    daily_angle,
+    daily_moments,
     place,
 )
 from firmware_sim.world.finger import (
@@ -70,22 +73,54 @@ from firmware_sim.world.finger import (
     touch_at_once,
 )
 from firmware_sim.world.flash import Flash, FlashError, MemoryFlash, PowerCutError, SqliteFlash
-from firmware_sim.world.token_clock import BatteryChange, Step, Stuck, TokenClock
+from firmware_sim.world.noise import (
+    LEAF_S,
+    LEVELS,
+    SPAN_S,
+    midpoint,
+    midpoint_law,
+    noise_key,
+    span_end,
+)
+from firmware_sim.world.oscillator import (
+    LIFE_S,
+    YEAR_S,
+    Crystal,
+    Oscillator,
+    ageing_ppm,
+    noise_variances,
+    steady_error_s,
+)
+from firmware_sim.world.philox import KEY_STEP as PHILOX_KEY_STEP
+from firmware_sim.world.philox import MULTIPLIER as PHILOX_MULTIPLIER
+from firmware_sim.world.philox import ROUNDS as PHILOX_ROUNDS
+from firmware_sim.world.token_clock import BatteryChange, ClockEvent, Step, Stuck, TokenClock
 
 if TYPE_CHECKING:  # asyncio is for those who serve
     from firmware_sim.port.wire import Plug, Port, Tap
 
 __all__ = [
+    "GRADES",
+    "LEAF_S",
+    "LEVELS",
+    "LIFE_S",
+    "PHILOX_KEY_STEP",
+    "PHILOX_MULTIPLIER",
+    "PHILOX_ROUNDS",
     "PLACES",
     "PORTS",
     "REPORT_DESCRIPTOR",
+    "SPAN_S",
     "START_S",
+    "YEAR_S",
     "AdvancedClock",
     "Batch",
     "Battery",
     "BatteryChange",
     "Clock",
+    "ClockEvent",
     "Constant",
+    "Crystal",
     "DailyCycle",
     "Display",
     "EmptyBatteryError",
@@ -103,6 +138,7 @@ __all__ = [
     "KeyState",
     "MemoryFlash",
     "OsEntropy",
+    "Oscillator",
     "Placement",
     "Plug",
     "Port",
@@ -128,15 +164,22 @@ __all__ = [
     "TouchAfter",
     "UnpluggedError",
     "World",
+    "ageing_ppm",
     "clone_state",
     "connect",
     "csv_file",
+    "daily_angle",
+    "daily_moments",
     "inspect_state",
     "load_plan",
     "load_profile",
     "make_port",
     "metadata_blob",
+    "midpoint",
+    "midpoint_law",
     "never_touch",
+    "noise_key",
+    "noise_variances",
     "packet_port",
     "parse_plan",
     "place",
@@ -151,6 +194,8 @@ __all__ = [
     "ship_batch",
     "snapshot_flash",
     "snapshot_state",
+    "span_end",
+    "steady_error_s",
     "touch_at_once",
     "without_identity",
     "write_csv",

@@ -18,6 +18,28 @@ def _require_finite(*values: float) -> None:
             raise ValueError(f"temperatures and times must be finite, not {value}")
 
 
+# Plain functions of numbers, so that they can be compiled for whole fleets.
+def daily_angle(true_s: float, warmest_hour: float) -> float:
+    """The phase of the day, 0 when it is warmest."""
+    # reduced to one day before it is multiplied, or 1.7e9 s would cost the sine its last digits
+    return _OMEGA * (true_s % _DAY_S - 3600.0 * warmest_hour)
+
+
+def daily_moments(
+    mean_c: float, swing_c: float, warmest_hour: float, from_s: float, to_s: float
+) -> tuple[float, float]:
+    """``Environment.moments`` of :class:`DailyCycle`."""
+    # With T = m + s·cos θ: ∫cos θ = [sin θ]/ω and ∫cos² θ = t/2 + [sin θ · cos θ]/(2ω).
+    duration_s = to_s - from_s
+    start, end = daily_angle(from_s, warmest_hour), daily_angle(to_s, warmest_hour)
+    cos_s = (math.sin(end) - math.sin(start)) / _OMEGA
+    cos2_s = 0.5 * duration_s + (
+        math.sin(end) * math.cos(end) - math.sin(start) * math.cos(start)
+    ) / (2.0 * _OMEGA)
+    m, s = mean_c, swing_c
+    return m * duration_s + s * cos_s, m * m * duration_s + 2 * m * s * cos_s + s * s * cos2_s
+
+
 class Environment(Protocol):
     """Temperature in °C at any true time (seconds since the Unix epoch, UTC)."""
 
@@ -66,22 +88,10 @@ class DailyCycle:
         _require_finite(self.mean_c, self.swing_c, self.warmest_hour)
 
     def temperature_c(self, true_s: float) -> float:
-        return self.mean_c + self.swing_c * math.cos(self._angle(true_s))
+        return self.mean_c + self.swing_c * math.cos(daily_angle(true_s, self.warmest_hour))
 
     def moments(self, from_s: float, to_s: float) -> tuple[float, float]:
-        # With T = m + s·cos θ: ∫cos θ = [sin θ]/ω and ∫cos² θ = t/2 + [sin θ · cos θ]/(2ω).
-        duration_s = to_s - from_s
-        start, end = self._angle(from_s), self._angle(to_s)
-        cos_s = (math.sin(end) - math.sin(start)) / _OMEGA
-        cos2_s = 0.5 * duration_s + (
-            math.sin(end) * math.cos(end) - math.sin(start) * math.cos(start)
-        ) / (2.0 * _OMEGA)
-        m, s = self.mean_c, self.swing_c
-        return m * duration_s + s * cos_s, m * m * duration_s + 2 * m * s * cos_s + s * s * cos2_s
-
-    def _angle(self, true_s: float) -> float:
-        # reduced to one day before it is multiplied, or 1.7e9 s would cost the sine its last digits
-        return _OMEGA * (math.fmod(true_s, _DAY_S) - 3600.0 * self.warmest_hour)
+        return daily_moments(self.mean_c, self.swing_c, self.warmest_hour, from_s, to_s)
 
 
 # Assumptions, not measurements: indoor air, skin and cold-store temperatures as commonly given.

@@ -18,54 +18,98 @@ phase and frequency are independent there:
 
     with m = (w₀ + w₁)/2 and b = (q·h²/2)/(s + q·h²/3)
 
-Halving from the whole span down, with two Gaussians a node that are a keyed hash of the node's
-number, fixes the whole path: Lévy's construction, in which a value never depends on what was
-asked before.
+Halving from the whole span down, with two Gaussians a node that are drawn at the node's number
+from a counter-based generator, fixes the whole path: Lévy's construction, in which a value never
+depends on what was asked before.
+
+The formulae are plain functions of numbers, so that they can be compiled for whole fleets.
 """
 
 import hashlib
 import math
+from functools import lru_cache
 from statistics import NormalDist
-from struct import Struct
+
+from firmware_sim.world.philox import philox2x64, round_keys
 
 SPAN_S = float(2**29)  # 17.0 years
 LEAF_S = 64.0
-_LEVELS = 23  # SPAN_S == LEAF_S * 2**_LEVELS
+LEVELS = 23  # SPAN_S == LEAF_S * 2**LEVELS
 
 _inv_cdf = NormalDist().inv_cdf
-_two_words = Struct("<QQ").unpack
 
 # One interval: phase and frequency at its start, then at its end.
-_Ends = tuple[float, float, float, float]
+Ends = tuple[float, float, float, float]
+# What its midpoint is drawn by: (h, b, σ of x, σ of w) above.
+Law = tuple[float, float, float, float]
+
+
+def noise_key(entropy_key: bytes) -> int:
+    """The generator's key, 64 bits, for an entropy key of 1 to 64 bytes; else ValueError."""
+    if not 1 <= len(entropy_key) <= 64:
+        raise ValueError(f"the entropy key must have 1 to 64 bytes, not {len(entropy_key)}")
+    digest = hashlib.blake2b(key=entropy_key, digest_size=8, person=b"oscillator").digest()
+    return int.from_bytes(digest, "little")
+
+
+def midpoint_law(white: float, random_walk: float, length_s: float) -> Law:
+    """The law of the midpoint of an interval of ``length_s``."""
+    h = 0.5 * length_s
+    near = white + random_walk * h * h / 12.0
+    far = white + random_walk * h * h / 3.0
+    sigma_x = math.sqrt(0.5 * h * near)
+    if far == 0.0:
+        return h, 0.0, sigma_x, 0.0
+    return (
+        h,
+        0.5 * random_walk * h * h / far,
+        sigma_x,
+        math.sqrt(0.5 * random_walk * h * near / far),
+    )
+
+
+def midpoint(ends: Ends, law: Law, first: float, second: float) -> tuple[float, float]:
+    """Phase and frequency in the middle, by two standard Gaussians."""
+    x0, w0, x1, w1 = ends
+    h, b, sigma_x, sigma_w = law
+    m = 0.5 * (w0 + w1)
+    x = 0.5 * (x0 + x1) + 0.25 * h * (w0 - w1) + sigma_x * first
+    w = m + 0.5 * b * ((x1 - x0) / h - 2.0 * m) + sigma_w * second
+    return x, w
+
+
+def span_end(white: float, random_walk: float, first: float, second: float) -> tuple[float, float]:
+    """Phase and frequency gained over ``SPAN_S``, by two standard Gaussians."""
+    w = math.sqrt(random_walk * SPAN_S) * first
+    sigma_x = math.sqrt(white * SPAN_S + random_walk * SPAN_S**3 / 12.0)
+    return 0.5 * SPAN_S * w + sigma_x * second, w
+
+
+@lru_cache
+def _laws(white: float, random_walk: float) -> tuple[Law, ...]:
+    """From the whole span down: a batch of tokens mostly shares them."""
+    return tuple(midpoint_law(white, random_walk, SPAN_S / 2**level) for level in range(LEVELS))
 
 
 class ClockNoise:
-    """Phase noise in seconds from 0 to ``SPAN_S``, 0 at 0, fixed by ``key`` (1 to 64 bytes).
+    """Phase noise in seconds from 0 to ``SPAN_S``, 0 at 0, fixed by ``key`` (64 bits).
 
     ``white`` is s in s²/s and ``random_walk`` is q in 1/s, the variances that phase and frequency
     gain in one second. The Allan variance is s/τ + q·τ/3. Within a leaf of 64 s the phase is
     linear; what that leaves out is s·L/4 + q·L³/192 of variance at most, for the default crystal
-    40 ns rms. ``end`` is phase and frequency at ``SPAN_S``.
+    40 ns rms. ``end`` is phase and frequency at ``SPAN_S``. Each number of a ``span`` has a path
+    of its own.
     """
 
-    def __init__(self, white: float, random_walk: float, key: bytes) -> None:
-        if not 1 <= len(key) <= 64:
-            raise ValueError(f"the entropy key must have 1 to 64 bytes, not {len(key)}")
+    def __init__(self, white: float, random_walk: float, key: int, span: int = 0) -> None:
         self._silent = white == 0.0 and random_walk == 0.0
-        # keying costs a block of the hash: done once and copied
-        self._keyed = hashlib.blake2b(key=key, digest_size=16, person=b"oscillator")
-        self._laws = [_midpoint_law(white, random_walk, SPAN_S / 2**n) for n in range(_LEVELS)]
-        first, second = self._gaussians(0)
-        end_w = math.sqrt(random_walk * SPAN_S) * first
-        end_x = (
-            0.5 * SPAN_S * end_w
-            + math.sqrt(white * SPAN_S + random_walk * SPAN_S**3 / 12.0) * second
-        )
+        self._keys = round_keys(key)
+        self._span = span
+        self._laws = _laws(white, random_walk)
+        self.end = end_x, end_w = span_end(white, random_walk, *self._gaussians(0))
         # The way down to the last leaf asked for; the next question mostly shares most of it.
         # Replaced as a whole, so that threads may ask at once.
-        root = (0.0, 0.0, end_x, end_w)
-        self._last: tuple[int, list[_Ends]] = (0, self._descend(0, [root]))
-        self.end = end_x, end_w
+        self._last: tuple[int, list[Ends]] = (0, [(0.0, 0.0, end_x, end_w)])
 
     def phase_s(self, elapsed_s: float) -> float:
         """The phase at ``elapsed_s`` in [0, SPAN_S)."""
@@ -81,37 +125,32 @@ class ClockNoise:
         _, (start, _, end, _) = self._leaf(elapsed_s)
         return (end - start) / LEAF_S
 
-    def _leaf(self, elapsed_s: float) -> tuple[int, _Ends]:
+    def _leaf(self, elapsed_s: float) -> tuple[int, Ends]:
         leaf = int(elapsed_s / LEAF_S)
         last, path = self._last
-        if leaf != last:
-            shared = _LEVELS - (leaf ^ last).bit_length()
+        shared = LEVELS - (leaf ^ last).bit_length()
+        if len(path) <= LEVELS or shared < LEVELS:
             path = self._descend(leaf, path[: shared + 1])
             self._last = leaf, path
         return leaf, path[-1]
 
-    def _descend(self, leaf: int, path: list[_Ends]) -> list[_Ends]:
+    def _descend(self, leaf: int, path: list[Ends]) -> list[Ends]:
         """Lengthen ``path``, which holds the intervals around ``leaf`` from the root down."""
-        x0, w0, x1, w1 = path[-1]
-        for level in range(len(path) - 1, _LEVELS):
+        x0, w0, x1, w1 = ends = path[-1]
+        for level in range(len(path) - 1, LEVELS):
             # numbered like a heap: the root is 1, the halves of n are 2n and 2n + 1
-            node = (leaf | 1 << _LEVELS) >> (_LEVELS - level)
-            first, second = self._gaussians(node)
-            h, b, sigma_x, sigma_w = self._laws[level]
-            m = 0.5 * (w0 + w1)
-            x = 0.5 * (x0 + x1) + 0.25 * h * (w0 - w1) + sigma_x * first
-            w = m + 0.5 * b * ((x1 - x0) / h - 2.0 * m) + sigma_w * second
-            if leaf >> (_LEVELS - level - 1) & 1:
+            node = (leaf | 1 << LEVELS) >> (LEVELS - level)
+            x, w = midpoint(ends, self._laws[level], *self._gaussians(node))
+            if leaf >> (LEVELS - level - 1) & 1:
                 x0, w0 = x, w
             else:
                 x1, w1 = x, w
-            path.append((x0, w0, x1, w1))
+            ends = x0, w0, x1, w1
+            path.append(ends)
         return path
 
     def _gaussians(self, node: int) -> tuple[float, float]:
-        hashed = self._keyed.copy()
-        hashed.update(node.to_bytes(8, "little"))
-        first, second = _two_words(hashed.digest())
+        first, second = philox2x64(node, self._span, self._keys)
         # 52 bits and a half, so that neither 0 nor 1 can come out
         return (
             _inv_cdf(((first >> 12) + 0.5) * 2.0**-52),
@@ -122,13 +161,12 @@ class ClockNoise:
 class EndlessNoise:
     """The same for all times from 0 on: what a span ends with, the next goes on from.
 
-    That is the law of the whole, since phase and frequency are Gauss-Markov. The first span is
-    ``ClockNoise`` of ``key``; each span's noise is made when it is first asked for.
+    That is the law of the whole, since phase and frequency are Gauss-Markov. Each span's noise is
+    ``ClockNoise`` of ``key`` and the span's number, made when it is first asked for.
     """
 
-    def __init__(self, white: float, random_walk: float, key: bytes) -> None:
-        self._made = white, random_walk
-        self._key = key
+    def __init__(self, white: float, random_walk: float, key: int) -> None:
+        self._made = white, random_walk, key
         self._spans = [(0.0, 0.0, ClockNoise(white, random_walk, key))]
 
     def phase_s(self, elapsed_s: float) -> float:
@@ -149,18 +187,7 @@ class EndlessNoise:
         while len(spans) <= number:
             start, rate, noise = spans[-1]
             end_x, end_w = noise.end
-            key = hashlib.blake2b(len(spans).to_bytes(8, "little"), key=self._key).digest()
-            following = ClockNoise(*self._made, key)
+            following = ClockNoise(*self._made, len(spans))
             spans = [*spans, (start + rate * SPAN_S + end_x, rate + end_w, following)]
             self._spans = spans
         return *spans[number], elapsed_s - number * SPAN_S
-
-
-def _midpoint_law(s: float, q: float, length_s: float) -> tuple[float, float, float, float]:
-    """(h, b, σ of x, σ of w) of the module's docstring, for an interval of ``length_s``."""
-    h = 0.5 * length_s
-    near, far = s + q * h * h / 12.0, s + q * h * h / 3.0
-    sigma_x = math.sqrt(0.5 * h * near)
-    if far == 0.0:
-        return h, 0.0, sigma_x, 0.0
-    return h, 0.5 * q * h * h / far, sigma_x, math.sqrt(0.5 * q * h * near / far)

@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 
 from firmware_sim.world.environment import Environment
-from firmware_sim.world.noise import EndlessNoise
+from firmware_sim.world.noise import EndlessNoise, noise_key
 
 YEAR_S = 365.25 * 86_400.0
 _LIFE_YEARS = 10_000  # as far as dates go
+LIFE_S = _LIFE_YEARS * YEAR_S
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,36 @@ class Crystal:
             raise ValueError("an Allan deviation cannot be negative")
 
 
+# Plain functions of numbers, so that they can be compiled for whole fleets.
+def ageing_ppm(first_year_ppm: float, tau_s: float) -> float:
+    """a of the ageing a·ln(1 + t/τ) that comes to ``first_year_ppm`` after a year."""
+    return first_year_ppm / math.log1p(YEAR_S / tau_s)
+
+
+def noise_variances(white_adev_1s: float, random_walk_adev_1day: float) -> tuple[float, float]:
+    """s in s²/s and q in 1/s of ``firmware_sim.world.noise``."""
+    # Allan variance: s/τ for white, q·τ/3 for random-walk frequency noise
+    return white_adev_1s**2, 3.0 * random_walk_adev_1day**2 / 86_400.0
+
+
+def steady_error_s(
+    elapsed_s: float,
+    first: float,
+    second: float,
+    tolerance_ppm: float,
+    parabola_ppm_per_c2: float,
+    turnover_c: float,
+    ageing_ppm: float,
+    ageing_tau_s: float,
+) -> float:
+    """Seconds gained in ``elapsed_s``, but for the noise; ``first`` and ``second`` are moments."""
+    # ∫(T - T₀)² dt
+    excess = second - turnover_c * (2.0 * first - turnover_c * elapsed_s)
+    aged_s = (elapsed_s + ageing_tau_s) * math.log1p(elapsed_s / ageing_tau_s) - elapsed_s
+    ppm_s = tolerance_ppm * elapsed_s + parabola_ppm_per_c2 * excess + ageing_ppm * aged_s
+    return 1e-6 * ppm_s
+
+
 class Oscillator:
     """``crystal`` in ``environment`` from true time ``born_s`` on, for 10,000 years.
 
@@ -63,27 +94,26 @@ class Oscillator:
         self.crystal = crystal
         self.environment = environment
         self.born_s = born_s
-        self._ageing_ppm = crystal.ageing_ppm_first_year / math.log1p(YEAR_S / crystal.ageing_tau_s)
-        # Allan variance: s/τ for white, q·τ/3 for random-walk frequency noise
-        self._noise = EndlessNoise(
-            white=crystal.white_adev_1s**2,
-            random_walk=3.0 * crystal.random_walk_adev_1day**2 / 86_400.0,
-            key=entropy_key,
-        )
+        self._ageing_ppm = ageing_ppm(crystal.ageing_ppm_first_year, crystal.ageing_tau_s)
+        white, random_walk = noise_variances(crystal.white_adev_1s, crystal.random_walk_adev_1day)
+        self._noise = EndlessNoise(white, random_walk, noise_key(entropy_key))
 
     def error_s(self, true_s: float) -> float:
         """Seconds gained (+) or lost (-) since ``born_s``."""
         elapsed_s = self._elapsed_s(true_s)
         c = self.crystal
         first, second = self.environment.moments(self.born_s, true_s)
-        # ∫(T - T₀)² dt
-        excess = second - c.turnover_c * (2.0 * first - c.turnover_c * elapsed_s)
-        tau = c.ageing_tau_s
-        aged_s = (elapsed_s + tau) * math.log1p(elapsed_s / tau) - elapsed_s
-        ppm_s = (
-            c.tolerance_ppm * elapsed_s + c.parabola_ppm_per_c2 * excess + self._ageing_ppm * aged_s
+        gained_s = steady_error_s(
+            elapsed_s,
+            first,
+            second,
+            c.tolerance_ppm,
+            c.parabola_ppm_per_c2,
+            c.turnover_c,
+            self._ageing_ppm,
+            c.ageing_tau_s,
         )
-        return 1e-6 * ppm_s + self._noise.phase_s(elapsed_s)
+        return gained_s + self._noise.phase_s(elapsed_s)
 
     def rate_ppm(self, true_s: float) -> float:
         """The slope of ``error_s`` at ``true_s``, in ppm (noise averaged over 64 s)."""
@@ -99,7 +129,7 @@ class Oscillator:
 
     def _elapsed_s(self, true_s: float) -> float:
         elapsed_s = true_s - self.born_s
-        if not 0.0 <= elapsed_s < _LIFE_YEARS * YEAR_S:  # also refuses NaN
+        if not 0.0 <= elapsed_s < LIFE_S:  # also refuses NaN
             raise ValueError(
                 f"this crystal exists from {self.born_s} for {_LIFE_YEARS} years;"
                 f" {true_s} is outside"

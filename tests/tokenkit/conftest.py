@@ -1,10 +1,18 @@
-"""What tests of the driver layer and of the command line share."""
+"""What tests of the host side share."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from fido2.ctap2 import Ctap2
+
+from .page import Page
+
+
+@pytest.fixture(scope="session")
+def read_page() -> type[Page]:
+    """Look at the text of an HTML page: see Page."""
+    return Page
 
 
 @pytest.fixture

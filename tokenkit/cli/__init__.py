@@ -16,6 +16,8 @@ COMMANDS = {
     "db": ("tokenkit.cli.db", "Back up, restore and migrate the verifier's database."),
     "ctl": ("tokenkit.cli.ctl", "Move a service's clock, handle its virtual tokens."),
     "doctor": ("tokenkit.cli.doctor", "Check what this computer lacks, and say the mend."),
+    "drift": ("tokenkit.cli.drift", "Say from logged codes what clocks of tokens did."),
+    "fleet": ("tokenkit.cli.fleet", "Study what a verifier's policy costs a fleet of tokens."),
     "keys": ("tokenkit.cli.keys", "Find, inspect and test security keys, real or virtual."),
     "otp": ("tokenkit.cli.otp", "Make and read hardware TOTP/HOTP tokens."),
     "preload": ("tokenkit.cli.preload", "Run a command that sees virtual keys at /dev/hidraw*."),

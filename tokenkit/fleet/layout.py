@@ -42,7 +42,8 @@ STAY = np.dtype(
     ]
 )
 
-# What happens to a token's clock: it jumps by ``by_s`` at ``at_s``, or stands until ``until_s``.
+# What happens to a token's clock at ``at_s``: it stands until ``until_s``; or it jumps by ``by_s``,
+# and ``until_s`` is NaN.
 EVENT = np.dtype([("at_s", "f8"), ("by_s", "f8"), ("until_s", "f8")])
 
 # The verifier's clock: from true time ``true_s`` on it shows server_s + (t - true_s) * rate.

@@ -1,25 +1,22 @@
-"""What is wrong with a scenario's TOML, in the words of a scenario file and with suggestions."""
+"""What is wrong with a TOML file of structs, in the words of its writer and with suggestions."""
 
 import difflib
 import re
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any, get_args
+from functools import cache
+from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 from tokenkit.scenario.lines import Path
-from tokenkit.scenario.schema import Policy, Scenario
-from tokenkit.scenario.steps import AnyStep
-from tokenkit.scenario.syntax import HOW_STEPS
-
-STEPS: dict[str, type[msgspec.Struct]] = {
-    str(step.__struct_config__.tag): step for step in get_args(AnyStep)
-}
+from tokenkit.scenario.syntax import how_to_write
 
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _WRONG_TYPE = re.compile(r"Expected `(\w+)(?: \| null)?`, got ")
-_OUT_OF_RANGE = re.compile(r"Expected `(\w+)` (?:of length )?([<>])= (\d+)")
+_OUT_OF_RANGE = re.compile(r"Expected `(\w+)` (?:of length )?(<|>|<=|>=) (\d+(?:\.\d+)?)")
+_LENGTH = re.compile(r"Expected `array` of length (\d+)(?:, got \d+)?")
 _TYPES = {  # msgspec's names, and those of what tomllib makes
     "array": "a list",
     "bool": "true or false",
@@ -33,49 +30,52 @@ _TYPES = {  # msgspec's names, and those of what tomllib makes
     "str": "text in quotes",
     "time": "a time of day",
 }
+_ASKED = _TYPES | {"float": "a number"}
 _COUNTED = {"array": "element", "str": "character"}
+_BOUNDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
+
+_Kind = type[msgspec.Struct]
 
 
-def unknown_key(data: dict[str, Any]) -> tuple[Path, str] | None:
-    """Where the first key is that no scenario has, and what to tell the user.
+def unknown_key(data: dict[str, Any], kind: _Kind) -> tuple[Path, str] | None:
+    """Where in ``data`` the first key is that no ``kind`` has, and what to tell the user.
 
     Looked for before msgspec, whose messages are text: a key may hold anything, also their end.
     """
-    for path, table, struct in _tables(data):
-        known = list(struct.__struct_encode_fields__)
-        if struct.__struct_config__.tag_field:
-            known.append(struct.__struct_config__.tag_field)
+    for path, table, struct in _walk(data, _type(kind)):
+        if not isinstance(struct, inspect.StructType) or not isinstance(table, dict):
+            continue
+        known = [field.encode_name for field in struct.fields]
+        known += [struct.tag_field] if struct.tag_field else []
         for key in table:
             if key not in known:
                 return (*path, key), f"unknown key {key!r}; {hint(key, known)}"
     return None
 
 
-def _tables(data: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any], type[msgspec.Struct]]]:
-    """All tables whose class is known."""
-    yield (), data, Scenario
-    if isinstance(policy := data.get("policy"), dict):
-        yield ("policy",), policy, Policy
-    steps = data.get("step")
-    for number, step in enumerate(steps if isinstance(steps, list) else []):
-        kind = step.get("do") if isinstance(step, dict) else None
-        if isinstance(kind, str) and kind in STEPS:
-            yield ("step", number), step, STEPS[kind]
+def arrays_of(kind: _Kind) -> list[str]:
+    """The members of ``kind`` that are arrays of tables."""
+    struct = _type(kind)
+    assert isinstance(struct, inspect.StructType)
+    return [field.encode_name for field in struct.fields if _is_array_of_tables(field.type)]
 
 
-def explain(message: str, data: dict[str, Any]) -> tuple[Path, str]:
+def explain(message: str, data: dict[str, Any], kind: _Kind) -> tuple[Path, str]:
     """Where in ``data`` msgspec's ``message`` is about, and what to tell the user."""
     message, path = located(message)
     value = _value_at(data, path)
-    key = str(path[-1]) if path else ""
+    types = {at: its for at, _, its in _walk(data, _type(kind))}
     if match := _MISSING.fullmatch(message):
-        how = f": {HOW_STEPS}" if match[1] == "step" else ""
+        how = f": {how_to_write(match[1])}" if not path and match[1] in arrays_of(kind) else ""
         return path, f"{_called(path, value)} needs {match[1]!r}{how}"
-    if path[:1] == ("step",) and len(path) <= 2:
-        return path, HOW_STEPS
-    if key == "do" and message.startswith("Invalid value"):
-        return path, f"no step {value!r}; {hint(value, list(STEPS))}"
-    choices = _choices(data, path) if message.startswith("Invalid enum value") else []
+    if message.startswith("Expected `"):
+        for at in (path, path[:-1]):
+            if _is_array_of_tables(types.get(at)):
+                return path, how_to_write(".".join(key for key in at if isinstance(key, str)))
+    if message.startswith("Invalid value") and (tags := _tags(types.get(path[:-1]), path[-1])):
+        return path, f"no {path[-3]} {value!r}; {hint(value, tags)}"
+    its = types.get(path)
+    choices = list(its.values) if isinstance(its, inspect.LiteralType) else []
     return path, wrong_value(message, path, value, choices)
 
 
@@ -99,18 +99,68 @@ def wrong_value(message: str, path: Path, value: Any, choices: list[Any]) -> str
         return f"{key!r} cannot be {value!r}; {hint(value, choices)}"
     if message.startswith("Expected `datetime") and isinstance(value, date | str):
         return f"{key!r} needs a time zone: write {_with_time(value)}Z for UTC"
+    if isinstance(value, dict) and not message.startswith("Expected `"):
+        return f"{_called(path, value)}: {message}"
     name = f"{key!r}" if isinstance(path[-1], str) else f"each of {path[-2]!r}"
     if match := _WRONG_TYPE.match(message):
-        return f"{name} must be {_TYPES[match[1]]}, not {_TYPES[type(value).__name__]}"
+        return f"{name} must be {_ASKED[match[1]]}, not {_TYPES[type(value).__name__]}"
     if match := _OUT_OF_RANGE.fullmatch(message):
         kind, sign, limit = match.groups()
-        bound = f"at {'most' if sign == '<' else 'least'} {limit}"
+        bound = f"{_BOUNDS[sign]} {limit.removesuffix('.0')}"
         if kind in _COUNTED:
             return f"{name} must have {bound} {_COUNTED[kind]}{'' if limit == '1' else 's'}"
         return f"{name} must be {bound}"
+    if match := _LENGTH.fullmatch(message):
+        return f"{name} must have {match[1]} elements"
     if message.startswith("Invalid RFC3339"):
         return f"{key!r} must be a date and time like 2026-01-01T08:00:00Z, not {value!r}"
     return f"{name}: {message}"
+
+
+@cache
+def _type(kind: _Kind) -> inspect.Type:
+    return inspect.type_info(kind)
+
+
+def _walk(value: Any, its: inspect.Type, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
+    """All values whose type is known, with their types: the outer ones first."""
+    its = _meant(its, value)
+    yield path, value, its
+    if isinstance(its, inspect.StructType) and isinstance(value, dict):
+        for field in its.fields:
+            if field.encode_name in value:
+                name = field.encode_name
+                yield from _walk(value[name], field.type, (*path, name))
+    elif isinstance(its, inspect.ListType) and isinstance(value, list):
+        for number, element in enumerate(value):
+            yield from _walk(element, its.item_type, (*path, number))
+
+
+def _meant(its: inspect.Type, value: Any) -> inspect.Type:
+    """Which of several types the ``value`` is to have, if that can be told."""
+    if not isinstance(its, inspect.UnionType):
+        return its
+    types = [each for each in its.types if not isinstance(each, inspect.NoneType)]
+    for each in types:
+        if isinstance(each, inspect.StructType) and each.tag_field and isinstance(value, dict):
+            tag = value.get(each.tag_field)
+            if type(tag) is type(each.tag) and tag == each.tag:
+                return each
+    return types[0] if len(types) == 1 else its
+
+
+def _is_array_of_tables(its: inspect.Type | None) -> bool:
+    if not isinstance(its, inspect.ListType):
+        return False
+    of = its.item_type.types if isinstance(its.item_type, inspect.UnionType) else [its.item_type]
+    return all(isinstance(each, inspect.StructType) for each in of)
+
+
+def _tags(its: inspect.Type | None, key: str | int) -> list[str]:
+    """What ``key`` may be, if it says of which of several types a table is."""
+    types = its.types if isinstance(its, inspect.UnionType) else ()
+    tagged = [each for each in types if isinstance(each, inspect.StructType)]
+    return [str(each.tag) for each in tagged if each.tag_field == key]
 
 
 def _value_at(data: Any, path: Path) -> Any:
@@ -119,19 +169,13 @@ def _value_at(data: Any, path: Path) -> Any:
     return data
 
 
-def _choices(data: dict[str, Any], path: Path) -> list[Any]:
-    """What a Literal at ``path`` may be."""
-    struct = next(struct for at, _, struct in _tables(data) if at == path[:-1])
-    for field in msgspec.inspect.type_info(struct).fields:  # type: ignore[attr-defined]  # a StructType
-        if field.encode_name == path[-1] and isinstance(field.type, msgspec.inspect.LiteralType):
-            return list(field.type.values)
-    return []
-
-
 def _called(path: Path, table: dict[str, Any]) -> str:
     if not path:
         return "the file"
-    return f"the step {table['do']!r}" if "do" in table else "this step"
+    if isinstance(path[-1], str):
+        return f"{path[-1]!r}"
+    names = [table[key] for key in ("do", "name") if isinstance(table.get(key), str)]
+    return f"the {path[-2]} {names[0]!r}" if names else f"this {path[-2]}"
 
 
 def _with_time(day: date | str) -> str:

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from tokenkit.scenario.document import END_S
 from tokenkit.verifier.errors import ValidationError
 from tokenkit.verifier.names import check_app_name, check_device_name, check_user_name
 
@@ -20,9 +21,6 @@ _HOW: dict[Kind, str] = {
     "key": "make-key",
 }
 _RULES: dict[Kind, Callable[[str], None]] = {"user": check_user_name, "app": check_app_name}
-# 9999-01-01, a year before the last date that can be written: reading codes and waiting for
-# touches takes time, too
-END_S = 253_370_764_800.0
 
 
 class WrongNameError(ValueError):

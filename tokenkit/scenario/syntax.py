@@ -1,8 +1,7 @@
-"""What is no TOML at all, in the words of a scenario file and with suggestions."""
+"""What is no TOML at all, in the words of its writer and with suggestions."""
 
 import re
-
-HOW_STEPS = "write each step as [[step]] and its keys on lines below; there is at least one"
+from collections.abc import Collection
 
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 # a beginning of what tomllib says, and what to say in its place
@@ -14,16 +13,22 @@ _MENDS = [
     ("Invalid value", "no value; text stands in quotes"),
     ("Expected newline or end of document", "expected the end of the line; text stands in quotes"),
     ("Cannot overwrite a value", "this key or table is there already"),
-    ("Cannot declare ('step',) twice", HOW_STEPS),
 ]
 # Python does not read decimal numbers of more than 4300 digits, nor write others as long
 _ENDLESS_NUMBER = re.compile(r"[0-9A-Fa-f_]{3000}")
+_TWICE = re.compile(r"Cannot declare \('(\w+)',\) twice")
 
 
-def explain_syntax(error: Exception, text: str) -> tuple[int, str]:
+def how_to_write(array: str) -> str:
+    """How the tables of ``array`` are written."""
+    return f"write each {array} as [[{array}]] and its keys on lines below; there is at least one"
+
+
+def explain_syntax(error: Exception, text: str, arrays: Collection[str] = ()) -> tuple[int, str]:
     """The line on which ``text`` cannot be read, and what to tell the user.
 
-    ``error`` is tomllib's or, of what no scenario needs, a ValueError or RecursionError.
+    ``error`` is tomllib's or, of what nobody needs, a ValueError or RecursionError. ``arrays``
+    are names of arrays of tables.
     """
     last = text.count("\n") + 1
     if isinstance(error, RecursionError):
@@ -35,5 +40,7 @@ def explain_syntax(error: Exception, text: str) -> tuple[int, str]:
         return line, "a number has too many digits"
     said, line_said, column = match.groups()
     said = next((mend for start, mend in _MENDS if said.startswith(start)), said)
+    if (twice := _TWICE.match(said)) and twice[1] in arrays:
+        said = how_to_write(twice[1])
     where = f"column {column}" if column else "at the end of the file"
     return int(line_said or last), f"{said[:1].lower()}{said[1:]} ({where})"

@@ -1,6 +1,6 @@
 """Moving the clock of a service, which its log remembers: time goes on there after a restart."""
 
-from tokenkit.scenario.names import END_S
+from tokenkit.scenario.document import END_S
 from tokenkit.service.service import Service
 from tokenkit.virtual import AdvancedClock
 

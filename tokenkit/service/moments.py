@@ -3,8 +3,8 @@
 import re
 from datetime import UTC, datetime
 
+from tokenkit.scenario.document import END_S
 from tokenkit.scenario.durations import DAY_S, YEAR_S, PositiveDuration
-from tokenkit.scenario.names import END_S
 
 _N = r"(\d+(?:[.,]\d+)?)"
 _ISO = re.compile(

@@ -33,7 +33,7 @@ _ENABLED = (
 )
 _ENABLED_OF = _ENABLED.where(devices.c.user == bindparam("key"))
 _LOCK_ENABLED_OF = _ENABLED_OF.with_for_update()
-_CLOCK = LearnedClock.__struct_fields__  # columns of the same names
+_CLOCK = LearnedClock._fields  # columns of the same names
 _ACCEPT = (
     update(devices)
     .where(

@@ -78,3 +78,19 @@ def _find_fast(
         [places] = ((codes[:-1] == code1) & (codes[1:] == code2)).nonzero()
         found += [begin + place for place in places.tolist()]
     return found
+
+
+def find_code(generator: CodeGenerator, code: bytes, counters: range) -> list[int]:
+    """Every counter of ``counters``, which go up by one, that shows ``code``: ``generator``'s
+    digits. For logs, not for sign-in: codes are compared in no constant time.
+    """
+    kernel = _kernels.get(generator.algorithm)
+    if kernel is None or len(counters) < _WORTH_IT:
+        codes = generator.codes(counters)
+        return [counter for counter, each in zip(counters, codes, strict=True) if each == code]
+    found: list[int] = []
+    for begin in range(counters.start, counters.stop, _AT_ONCE):
+        count = min(_AT_ONCE, counters.stop - begin)
+        [places] = (kernel(generator.pads, begin, count, generator.modulus) == int(code)).nonzero()
+        found += [begin + place for place in places.tolist()]
+    return found

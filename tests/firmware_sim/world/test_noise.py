@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.world.noise import LEAF_S, SPAN_S, ClockNoise, EndlessNoise
+from firmware_sim.world.noise import LEAF_S, SPAN_S, ClockNoise, EndlessNoise, noise_key
 
 DAY_S = 86_400.0
 WHITE = 1e-8**2
@@ -21,7 +21,7 @@ SPREAD = 5 * math.sqrt(2 / CLOCKS)  # of a variance estimated from CLOCKS Gaussi
 
 
 def noise(white: float, random_walk: float, number: int) -> ClockNoise:
-    return ClockNoise(white, random_walk, number.to_bytes(4, "big"))
+    return ClockNoise(white, random_walk, number)
 
 
 def second_differences(x: list[float]) -> list[float]:
@@ -39,7 +39,7 @@ class Impulse(ClockNoise):
     def __init__(self, white: float, random_walk: float, node: int, which: int) -> None:
         self.asked: set[int] = set()
         self._impulse = node, which
-        super().__init__(white, random_walk, b"unused")
+        super().__init__(white, random_walk, 0)
 
     def _gaussians(self, node: int) -> tuple[float, float]:
         self.asked.add(node)
@@ -144,9 +144,8 @@ def test_random_walk_steps_are_independent_beyond_their_overlap() -> None:
         assert correlation == pytest.approx(expected, abs=5 / math.sqrt(len(d)))
 
 
-@given(st.lists(st.floats(0, SPAN_S, exclude_max=True), min_size=1), st.binary(min_size=1))
-def test_a_value_does_not_depend_on_what_was_asked_before(asked: list[float], key: bytes) -> None:
-    key = key[:64]
+@given(st.lists(st.floats(0, SPAN_S, exclude_max=True), min_size=1), st.integers(0, 2**64 - 1))
+def test_a_value_does_not_depend_on_what_was_asked_before(asked: list[float], key: int) -> None:
     used = ClockNoise(WHITE, RANDOM_WALK, key)
     forward = [used.phase_s(t) for t in asked]
     assert [used.phase_s(t) for t in reversed(asked)] == forward[::-1]
@@ -165,15 +164,21 @@ def test_each_key_has_its_own_path_and_no_noise_is_none() -> None:
     assert noise(WHITE, RANDOM_WALK, 1).phase_s(1e6) != noise(WHITE, RANDOM_WALK, 2).phase_s(1e6)
     silent = noise(0.0, 0.0, 1)
     assert silent.phase_s(1e8) == silent.rate(1e8) == 0.0
+
+
+def test_an_entropy_key_is_hashed_to_64_bits() -> None:
+    keys = {noise_key(key) for key in (b"a", b"b", bytes(1), bytes(64))}
+    assert len(keys) == 4
+    assert all(0 <= key < 2**64 for key in keys)
     for bad in (b"", bytes(65)):
         with pytest.raises(ValueError, match="1 to 64 bytes"):
-            ClockNoise(WHITE, RANDOM_WALK, bad)
+            noise_key(bad)
 
 
 def test_noise_goes_on_after_a_span() -> None:
     """Without a jump in phase or frequency, as long as dates go, and by the same law."""
     first = noise(WHITE, RANDOM_WALK, 1)
-    endless = EndlessNoise(WHITE, RANDOM_WALK, (1).to_bytes(4, "big"))
+    endless = EndlessNoise(WHITE, RANDOM_WALK, 1)
     far = endless.phase_s(9000 * 365.25 * DAY_S)  # asked for first
     for elapsed_s in (0.0, DAY_S, SPAN_S - 1.0):
         assert endless.phase_s(elapsed_s) == first.phase_s(elapsed_s)
@@ -183,7 +188,7 @@ def test_noise_goes_on_after_a_span() -> None:
         step_s = endless.phase_s(edge_s + 1.0) - endless.phase_s(edge_s - 1.0)
         assert step_s == pytest.approx(2.0 * endless.rate(edge_s), abs=1e-6)
         assert endless.rate(edge_s) == pytest.approx(endless.rate(edge_s - LEAF_S), abs=1e-8)
-    again = EndlessNoise(WHITE, RANDOM_WALK, (1).to_bytes(4, "big"))
+    again = EndlessNoise(WHITE, RANDOM_WALK, 1)
     assert again.phase_s(9000 * 365.25 * DAY_S) == far
     days = [endless.phase_s(SPAN_S + n * DAY_S) for n in range(15 * 365)]
     assert allan_deviation(days, DAY_S) == pytest.approx(2e-8, rel=0.05)

@@ -21,8 +21,11 @@ from tokenkit.verifier.drift import (
     likely,
     limits_of,
     normal_between,
+    plausible,
     predict,
     prove,
+    seen,
+    unknown_rate,
     window,
 )
 from tokenkit.virtual import World, place
@@ -133,7 +136,7 @@ def test_one_code_leaves_what_bayes_rule_leaves(clock: LearnedClock, where: floa
     # at START_S, so that nothing is predicted; the prediction lies within the interval
     now_s, limits = START_S, Limits(PERIOD_S, 3e-5, 15.0, 100)
     counter = math.floor((now_s + clock.offset_s - 7.5 + where * 20.0) / PERIOD_S)
-    low_s, high_s = limits.seen(counter, now_s)
+    low_s, high_s = seen(limits, counter, now_s)
     if not low_s <= clock.offset_s <= high_s:
         return
     found = learn(clock, limits, counter, now_s)
@@ -153,17 +156,17 @@ def test_many_codes_leave_about_what_bayes_rule_leaves(seed: int) -> None:
     error_s = lambda t: offset_s + rate * (t - START_S)  # noqa: E731
     first = shown(error_s, START_S)
     clock = prove(None, LIMITS, first, START_S)
-    intervals = [(START_S, *LIMITS.seen(first, START_S))]
+    intervals = [(START_S, *seen(LIMITS, first, START_S))]
     for week in range(1, 27):
         read_s = START_S + 7 * DAY_S * (week + drawn.uniform(-0.1, 0.1))
         now_s = read_s + drawn.uniform(1, 12)
         counter = shown(error_s, read_s)
         clock = learn(clock, LIMITS, counter, now_s)
-        intervals.append((now_s, *LIMITS.seen(counter, now_s)))
+        intervals.append((now_s, *seen(LIMITS, counter, now_s)))
     offsets, rates = np.meshgrid(
         np.linspace(-60, 60, 601), np.linspace(-2e-5, 2e-5, 601), indexing="ij"
     )
-    weights = np.exp(-(rates**2) / 2.0 / LIMITS.unknown_rate)
+    weights = np.exp(-(rates**2) / 2.0 / unknown_rate(LIMITS))
     for t, low_s, high_s in intervals:
         at_s = offsets + rates * (t - START_S)
         weights *= (at_s > low_s - READING_S) & (at_s < high_s + READING_S)
@@ -206,7 +209,7 @@ def test_nothing_makes_it_impossible(
         assert clock.learned_s == now_s
         for later_s in (now_s, now_s + 1.0, now_s + YEAR_S, now_s - YEAR_S, 1e11):
             there = predict(clock, later_s)
-            values = [getattr(there, name) for name in LearnedClock.__struct_fields__]
+            values = [getattr(there, name) for name in LearnedClock._fields]
             assert all(map(math.isfinite, values))
             assert there.offset_variance >= 0.0
             assert there.rate_variance >= 0.0
@@ -214,7 +217,7 @@ def test_nothing_makes_it_impossible(
             assert there.covariance**2 <= most * (1 + 1e-9)
             # a century without a proof is more than the filter reckons with
             if later_s >= now_s and later_s - clock.synced_s < 99 * YEAR_S:
-                low_s, high_s = limits.plausible(clock, later_s)
+                low_s, high_s = plausible(clock, limits, later_s)
                 assert low_s - 1e-3 <= there.offset_s <= high_s + 1e-3
             counters = window(clock, limits, later_s)
             assert expected(clock, limits, later_s) in counters

@@ -1,12 +1,10 @@
 """What a run looks like: on the terminal, as JSON, as JUnit XML, as one HTML page."""
 
-import os
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from tokenkit.errors import TokenkitError
+from tokenkit.report.files import check_folder, write_whole
+from tokenkit.report.html import check_installed
 from tokenkit.scenario.record import RunRecord
 from tokenkit.scenario.report.json import json_report
 from tokenkit.scenario.report.junit import junit_report
@@ -17,23 +15,8 @@ def check_reports(folder: Path) -> None:
 
     Leaves nothing behind.
     """
-    from tokenkit.scenario.report.html import check_installed
-
     check_installed()
-    try:
-        missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-        finally:
-            for each in missing:
-                with suppress(OSError):
-                    each.rmdir()
-    except OSError as error:
-        raise TokenkitError(f"cannot write reports into {folder}: {error.strerror}") from None
-    for name in _REPORTS:
-        if (folder / name).is_dir():
-            raise TokenkitError(f"cannot write {folder / name}: there is a folder of that name")
+    check_folder(folder, _REPORTS)
 
 
 def write_reports(run: RunRecord, folder: Path, unfinished: Sequence[str] = ()) -> Path:
@@ -45,7 +28,7 @@ def write_reports(run: RunRecord, folder: Path, unfinished: Sequence[str] = ()) 
     texts = {name: report(run, unfinished) for name, report in _REPORTS.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        _write(folder / name, text)
+        write_whole(folder / name, text)
     return folder / "index.html"
 
 
@@ -56,18 +39,3 @@ def _html_report(run: RunRecord, unfinished: Sequence[str]) -> str:
 
 
 _REPORTS = {"report.json": json_report, "junit.xml": junit_report, "index.html": _html_report}
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(text.encode(errors="replace"))  # names of files may be no Unicode
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise TokenkitError(f"cannot write {path}: {error.strerror}") from None

@@ -1,11 +1,10 @@
 """The run as one HTML page that needs nothing else: no script, no font, no network."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from tokenkit import __version__
-from tokenkit.errors import MissingExtraError
+from tokenkit.report.html import environment
 from tokenkit.scenario.durations import clock_text, in_words
 from tokenkit.scenario.record import ACCEPTED, DeviceRecord, RunRecord, ScenarioRecord
 from tokenkit.scenario.report.words import date_text, outcomes_text, tally
@@ -14,26 +13,11 @@ from tokenkit.scenario.report.words import date_text, outcomes_text, tally
 _MANY = 3
 
 
-def check_installed() -> None:
-    """Raise MissingExtraError unless the packages for this report are there."""
-    if find_spec("jinja2") is None or find_spec("matplotlib") is None:
-        raise MissingExtraError("an HTML report", "report")
-
-
 def html_report(run: RunRecord, unfinished: Sequence[str] = ()) -> str:
     """The page as text; it says so if scenarios are ``unfinished``."""
-    check_installed()
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        loader=PackageLoader("tokenkit.scenario.report", "."),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(date=date_text, outcomes=outcomes_text)
-    template = environment.get_template("template.html.j2")
+    templates = environment("tokenkit.scenario.report")
+    templates.filters.update(date=date_text, outcomes=outcomes_text)
+    template = templates.get_template("template.html.j2")
     scenarios = [_scenario(number, each) for number, each in enumerate(run.scenarios, 1)]
     return template.render(run=run, scenarios=scenarios, unfinished=unfinished, version=__version__)
 

@@ -1,62 +1,27 @@
 """The plot of one token: its clock error against the verifier's window, as inline SVG."""
 
-import io
 import math
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.dates
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from tokenkit.report.svg import COLOURS, house_style, svg
 from tokenkit.scenario.record import ACCEPTED, Attempted, DeviceRecord
 
 Curve = list[tuple[float, float]]
 
 _calendar: Any = matplotlib.dates  # has no types yet
 
-# Colours that stand for the page's own, which follow its light or dark theme.
-_COLOURS = {
-    "ink": "#010101",
-    "muted": "#020202",
-    "grid": "#030303",
-    "curve": "#040404",
-    "window": "#050505",
-    "edge": "#060606",
-    "ok": "#070707",
-    "bad": "#080808",
-    "sync": "#090909",
-    "place-a": "#0a0a0a",
-    "place-b": "#0b0b0b",
-    "paper": "#0c0c0c",
-}
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "tokenkit",
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.edgecolor": _COLOURS["grid"],
-    "axes.labelcolor": _COLOURS["muted"],
-    "text.color": _COLOURS["ink"],
-    "xtick.color": _COLOURS["grid"],
-    "ytick.color": _COLOURS["grid"],
-    "xtick.labelcolor": _COLOURS["muted"],
-    "ytick.labelcolor": _COLOURS["muted"],
-}
-
 
 def plot(device: DeviceRecord, end_s: float, small: bool, label: str, prefix: str) -> str:
     """An ``<svg>`` element; ``label`` is its text alternative, ``prefix`` makes its ids unique."""
-    with mpl.rc_context(_STYLE):
+    with house_style():
         figure = Figure(figsize=(5.4, 2.9) if small else (11, 4.6))
-        FigureCanvasSVG(figure)
         axes = figure.add_axes((0.115, 0.14, 0.87, 0.74) if small else (0.065, 0.1, 0.925, 0.8))
         start_s = _start_s(device, end_s)
         axes.set_xlim(_date(start_s), _date(max(end_s, start_s + 1)))
@@ -66,9 +31,7 @@ def plot(device: DeviceRecord, end_s: float, small: bool, label: str, prefix: st
         _draw_attempts(axes, device, small)
         _draw_places(axes, device, end_s)
         _set_axes(axes, small)
-        file = io.BytesIO()
-        figure.savefig(file, format="svg", transparent=True, metadata=_NO_METADATA)
-    return _inline(file.getvalue().decode(), label, prefix)
+        return svg(figure, label, prefix)
 
 
 def leaves_picture(device: DeviceRecord) -> bool:
@@ -82,7 +45,6 @@ _MOST_NAMED = 8
 _MOST_LARGE = 40
 # a clock error is shown up to that many times the height of all windows away from them
 _FAR = 6
-_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def _date(true_s: float) -> float:
@@ -158,7 +120,7 @@ def _draw_window(axes: Axes, device: DeviceRecord, end_s: float) -> None:
             [(offset - half) * device.period_s for offset in offsets],
             [(offset + half) * device.period_s for offset in offsets],
             step="post",
-            color=_COLOURS[colour],
+            color=COLOURS[colour],
             linewidth=0,
             zorder=layer,
         )
@@ -177,7 +139,7 @@ def _draw_reaches(axes: Axes, device: DeviceRecord) -> None:
             dates,
             [low_s - extra_s for _, low_s, _ in reaches],
             [high_s + extra_s for _, _, high_s in reaches],
-            color=_COLOURS[colour],
+            color=COLOURS[colour],
             linewidth=0,
             zorder=layer,
         )
@@ -187,7 +149,7 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
     """With an arrow wherever it leaves the picture."""
     dates = _dates([at_s for at_s, _ in curve])
     errors_s = [error_s for _, error_s in curve]
-    axes.plot(dates, errors_s, color=_COLOURS["curve"], linewidth=1.8, zorder=3)
+    axes.plot(dates, errors_s, color=COLOURS["curve"], linewidth=1.8, zorder=3)
     before_s = 0.0
     for date, error_s in zip(dates, errors_s, strict=True):
         beyond_s = error_s - _inside(axes, error_s)
@@ -197,7 +159,7 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
                 [_inside(axes, error_s)],
                 marker="^" if beyond_s > 0 else "v",
                 markersize=9,
-                color=_COLOURS["curve"],
+                color=COLOURS["curve"],
                 clip_on=False,
                 zorder=5,
             )
@@ -221,8 +183,8 @@ def _draw_attempts(axes: Axes, device: DeviceRecord, small: bool) -> None:
             linestyle="none",
             marker=marker,
             markersize=size * scale * (1 if few else 0.4),
-            color=_COLOURS[colour],
-            markeredgecolor=_COLOURS["paper"] if few else "none",
+            color=COLOURS[colour],
+            markeredgecolor=COLOURS["paper"] if few else "none",
             markeredgewidth=1 if few else 0,
             zorder=4,
             clip_on=False,
@@ -235,14 +197,14 @@ def _draw_attempts(axes: Axes, device: DeviceRecord, small: bool) -> None:
 
 def _draw_resync(axes: Axes, date: float, scale: float) -> None:
     """A line with a diamond on top: at the curve it would hide what happens at the same time."""
-    axes.axvline(date, color=_COLOURS["sync"], linewidth=1.2, linestyle=(0, (4, 3)), zorder=2.5)
+    axes.axvline(date, color=COLOURS["sync"], linewidth=1.2, linestyle=(0, (4, 3)), zorder=2.5)
     axes.plot(
         [date],
         [1],
         transform=axes.get_xaxis_transform(),
         marker="D",
         markersize=7.5 * scale,
-        color=_COLOURS["sync"],
+        color=COLOURS["sync"],
         clip_on=False,
         zorder=5,
     )
@@ -280,7 +242,7 @@ def _name_events(axes: Axes, curve: Curve, events: list[Attempted]) -> None:
             ha="right" if on_left else "left",
             va="top" if below else "bottom",
             fontsize=10,
-            color=_COLOURS["ink"],
+            color=COLOURS["ink"],
             zorder=6,
         )
 
@@ -290,7 +252,7 @@ def _draw_places(axes: Axes, device: DeviceRecord, end_s: float) -> None:
     first, last = axes.get_xlim()
     for number, (stay, until_s) in enumerate(zip(device.stays, ends_s, strict=False)):
         left, right = _date(stay.from_s), _date(until_s)
-        shade = _COLOURS["place-b" if number % 2 else "place-a"]
+        shade = COLOURS["place-b" if number % 2 else "place-a"]
         axes.axvspan(left, right, color=shade, linewidth=0, zorder=0)
         if (right - left) / (last - first) > 0.015 * len(stay.place):
             axes.annotate(
@@ -301,7 +263,7 @@ def _draw_places(axes: Axes, device: DeviceRecord, end_s: float) -> None:
                 textcoords="offset points",
                 ha="center",
                 va="bottom",
-                color=_COLOURS["muted"],
+                color=COLOURS["muted"],
                 annotation_clip=False,
             )
 
@@ -316,8 +278,8 @@ def _set_axes(axes: Axes, small: bool) -> None:
     axes.set_yticks([tick * unit for tick in ticks if low <= tick * unit <= high])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _signed(value / unit)))
     axes.set_ylabel(f"clock error, {name}")
-    axes.axhline(0, color=_COLOURS["muted"], linewidth=0.8, zorder=2)
-    axes.grid(axis="y", color=_COLOURS["grid"], linewidth=0.8)
+    axes.axhline(0, color=COLOURS["muted"], linewidth=0.8, zorder=2)
+    axes.grid(axis="y", color=COLOURS["grid"], linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, pad=6)
     dates = _calendar.AutoDateLocator(tz=UTC, minticks=3, maxticks=7 if small else 9)
@@ -328,21 +290,3 @@ def _set_axes(axes: Axes, small: bool) -> None:
 def _signed(value: float) -> str:
     text = f"{value:+.1f}".removesuffix(".0")
     return "0" if float(text) == 0 else text.replace("-", "−")
-
-
-def _inline(document: str, label: str, prefix: str) -> str:
-    """The ``<svg>`` of a document, fit to stand beside others in a page."""
-    from xml.sax.saxutils import quoteattr
-
-    svg = document[document.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)
-    for name, colour in _COLOURS.items():
-        svg = svg.replace(colour, f"var(--{name})")
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    # namespaces are implied in HTML, and are the only addresses in the file
-    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
-    return svg.replace("<svg", f'<svg role="img" aria-label={quoteattr(label)}', 1).replace(
-        "xlink:href", "href"
-    )

@@ -1,0 +1,174 @@
+"""Studies give the same wherever they are counted, and whoever dies meanwhile."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from distributed import Client, LocalCluster
+
+from tokenkit.fleet import run as running
+from tokenkit.fleet.archive import pack
+from tokenkit.fleet.cluster import ClusterError, cluster
+from tokenkit.fleet.partition import Counted, Partition
+from tokenkit.fleet.pool import Pool, threads
+from tokenkit.fleet.run import run
+from tokenkit.fleet.study import Study, parse
+
+STUDY = """
+title = "Test"
+start = 2026-01-01T00:00:00Z
+years = 0.5
+[[batch]]
+name = "desk"
+tokens = 45
+[[batch]]
+name = "cold"
+tokens = 20
+places = ["warehouse"]
+[[policy]]
+name = "fixed"
+[[policy]]
+name = "adaptive"
+"""
+
+
+@pytest.fixture(autouse=True)
+def small_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PARTITION_TOKENS", 2)
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return parse(STUDY, "test.toml").study
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """The address of a scheduler with two worker processes."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made:
+        yield made.scheduler_address
+
+
+@pytest.fixture
+def client(scheduler: str) -> Iterator[Client]:
+    with Client(scheduler, set_as_default=False) as client:
+        client.wait_for_workers(2)
+        yield client
+
+
+def archives(study: Study, pool: Pool) -> list[bytes]:
+    return [pack(done.counted) for done in run(study, pool)]
+
+
+@pytest.fixture(scope="module")
+def expected(study: Study) -> list[bytes]:
+    with pytest.MonkeyPatch.context() as patch, threads(1) as pool:
+        patch.setattr(running, "PARTITION_TOKENS", 2)
+        return archives(study, pool)
+
+
+def test_partitions_come_in_order_and_leave_nobody_out(study: Study) -> None:
+    with threads(2) as pool:
+        parts = [done.counted.partition for done in run(study, pool)]
+    tokens = [(part.batch, part.first + n) for part in parts for n in range(part.count)]
+    assert tokens == [(0, n) for n in range(1, 46)] + [(1, n) for n in range(1, 21)]
+
+
+def test_threads_make_no_difference(study: Study, expected: list[bytes]) -> None:
+    with threads(3) as pool:
+        assert archives(study, pool) == expected
+
+
+def test_a_cluster_makes_no_difference(study: Study, scheduler: str, expected: list[bytes]) -> None:
+    with cluster(scheduler) as pool:
+        assert archives(study, pool) == expected
+
+
+def test_a_killed_worker_loses_nothing(
+    study: Study, client: Client, scheduler: str, expected: list[bytes]
+) -> None:
+    pids = client.run(os.getpid)
+    worker, pid = min(pids.items())
+
+    def kill_with_work() -> None:
+        while not client.processing([worker])[worker]:
+            pass
+        os.kill(pid, signal.SIGKILL)
+
+    os.kill(pid, signal.SIGSTOP)  # what it is given it will not finish
+    killer = threading.Thread(target=kill_with_work)
+    killer.start()
+    with cluster(scheduler) as pool:
+        assert archives(study, pool) == expected
+    killer.join()
+    client.wait_for_workers(2)
+    assert pid not in client.run(os.getpid).values()
+
+
+@pytest.mark.parametrize(
+    ("harm", "mend", "says"),
+    [
+        (
+            "import tokenkit.fleet.fingerprint as f; f.kept, f.fingerprint ="
+            " f.fingerprint, lambda: 'tokenkit 0.0.9, source 0123'",
+            "import tokenkit.fleet.fingerprint as f; f.fingerprint = f.kept",
+            "has tokenkit 0.0.9, source 0123, here is tokenkit 0.1",
+        ),
+        (
+            "import sys; sys.modules['tokenkit.fleet.fingerprint'] = None",
+            "import sys; del sys.modules['tokenkit.fleet.fingerprint']",
+            "cannot count",
+        ),
+    ],
+    ids=["another version", "no tokenkit"],
+)
+def test_a_worker_that_counts_otherwise_is_refused(
+    study: Study, client: Client, scheduler: str, harm: str, mend: str, says: str
+) -> None:
+    [worker, _] = client.run(exec, harm)
+    client.run(exec, mend, workers=[worker])  # one of two is enough to refuse
+    try:
+        with cluster(scheduler) as pool, pytest.raises(ClusterError, match=says) as caught:
+            archives(study, pool)
+    finally:
+        client.run(exec, mend, workers=[each for each in client.nthreads() if each != worker])
+    assert "tcp://" in str(caught.value)
+    assert "install the same" in str(caught.value)
+
+
+def test_nobody_answers() -> None:
+    with pytest.raises(ClusterError, match="no Dask scheduler answers at gopher://here"):
+        cluster("gopher://here").__enter__()
+
+
+class Counter:
+    """Counts at once, and how many partitions were begun."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    def __call__(self, study: Study, part: Partition) -> Counted:
+        self.begun += 1
+        return running.count(study, part)
+
+
+def test_no_more_is_begun_than_is_wanted(study: Study) -> None:
+    """Whoever takes results slowly, or not at all, is waited for."""
+    counter = Counter()
+    with threads(1) as pool, closing(run(study, pool, count=counter)) as made:
+        for taken in range(1, 6):
+            next(made)
+            assert counter.begun <= taken + pool.ahead()
+    assert counter.begun <= 5 + pool.ahead()
+
+
+def test_what_counting_raises_comes_out(study: Study) -> None:
+    def fails(study: Study, part: Partition) -> Any:
+        raise ZeroDivisionError(part.first)
+
+    with threads(1) as pool, pytest.raises(ZeroDivisionError):
+        next(run(study, pool, count=fails))

@@ -1,0 +1,266 @@
+"""Which events of its clock explain a token's codes: models compared by their evidence.
+
+Events are added one by one, each where it makes the codes most probable, as long as the odds are
+for it. Where to try them is told by a filter that runs forwards and one that runs backwards, which
+meet in each gap between two codes.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from tokenkit.drift.estimate import matched
+from tokenkit.drift.shown import is_stray
+from tokenkit.drift.smoother import Belief, Node, predict, update
+from tokenkit.drift.track import Codes, Event, Kind, Track, follow, nodes_of
+
+_SIZES: dict[Kind, tuple[float, ...]] = {
+    "step": (30.0, 600.0, 20_000.0),
+    "rate": (3.0, 15.0),
+}  # seconds; ppm
+_RARE = 5.0  # minus the logarithm of the prior probability of an event in a gap
+_DOUBT = 6.0  # by how much the worth by a single pass may be off
+_APART = (0, 1, 2, 4, 8, 16)  # gaps
+_LONG = 0.5  # megaseconds: in longer gaps the date of a change of rate is looked for
+_ODDS = 3.0  # natural logarithm of the odds from which on an event is believed
+_MOST = 12
+_TRIED = 4
+
+
+class Found(NamedTuple):
+    """An event of the final model, the odds for it, and the interval of its date (95 %)."""
+
+    event: Event
+    log_odds: float
+    after: float
+    before: float
+
+
+def search(codes: Codes) -> tuple[Track, list[Found]]:
+    """The most probable model, and each of its events in order of time."""
+    track = follow(codes)
+    while len(track.events) < _MOST:
+        tried = [follow(codes, events) for events in _proposals(codes, track)]
+        best = max(tried, key=_score, default=track)
+        if best is track or _score(best) < _score(track) + _ODDS:
+            break
+        track = best
+    track = _pruned(codes, _moved(codes, track))
+    return track, [_found(codes, track, number) for number in range(len(track.events))]
+
+
+def _score(track: Track) -> float:
+    """Log evidence and log prior."""
+    return track.fit.log_evidence + sum(map(_log_prior, track.events))
+
+
+def _log_prior(event: Event) -> float:
+    return -math.log(len(_SIZES[event.kind])) - _RARE
+
+
+def _proposals(codes: Codes, track: Track) -> Iterator[tuple[Event, ...]]:
+    """What may be better than ``track``: with one event more, or two that only work together."""
+    plain, screened = _screened(codes, track.events)
+    candidates = sorted(screened, reverse=True)
+    steps = _best_apart(candidates, "step")
+    for score, event in [*steps, *_best_apart(candidates, "rate")]:
+        if score > plain + _ODDS - _DOUBT:
+            yield (*track.events, event)
+    for first, last in _strays(codes, track):
+        gaps = [gap for gap in (first - 1, last) if 0 <= gap < len(codes.times) - 1]
+        for size in _SIZES["step"][1:]:
+            yield (*track.events, *(_amid(codes, gap, "step", size) for gap in gaps))
+    # a stay in the cold looks like a step, as long as nobody asks what came before and after
+    old = [(event.gap, [e for e in track.events if e is not event]) for event in track.events]
+    new = [(event.gap, list(track.events)) for score, event in steps if score > plain + _ODDS]
+    for gap, others in [*old, *new]:
+        pairs = sorted(_stays(codes, gap, others), reverse=True)
+        for _, pair in pairs[:2]:
+            yield (*others, *pair)
+
+
+def _best_apart(candidates: list[tuple[float, Event]], kind: str) -> list[tuple[float, Event]]:
+    """The best few of that kind, no two of them side by side."""
+    best: list[tuple[float, Event]] = []
+    for score, event in candidates:
+        if event.kind == kind and all(abs(event.gap - other.gap) > 1 for _, other in best):
+            best.append((score, event))
+            if len(best) == _TRIED:
+                break
+    return best
+
+
+def _stays(
+    codes: Codes, gap: int, others: Sequence[Event]
+) -> Iterator[tuple[float, tuple[Event, Event]]]:
+    """Two changes of rate around ``gap``, with their worth by a single pass."""
+    size = _SIZES["rate"][-1]
+    for before, after in itertools.product(_APART, _APART):
+        begin, end = gap - before, gap + after
+        if 0 <= begin < end < len(codes.times) - 1:
+            pair = _amid(codes, begin, "rate", size), _amid(codes, end, "rate", size)
+            yield _ahead(codes, [*others, *pair])[-1].log, pair
+
+
+def _amid(codes: Codes, gap: int, kind: Kind, size: float) -> Event:
+    return Event((codes.times[gap] + codes.times[gap + 1]) / 2.0, gap, kind, size)
+
+
+def _strays(codes: Codes, track: Track) -> list[tuple[int, int]]:
+    """Runs of two and more codes in a row that are off the track."""
+    runs: list[tuple[int, int]] = []
+    for number, node in enumerate(track.code_nodes):
+        belief = track.beliefs[node]
+        if is_stray(codes.shown[number], codes.delays, belief.offset, belief.offset_variance):
+            if runs and runs[-1][1] == number - 1:
+                runs[-1] = (runs[-1][0], number)
+            else:
+                runs.append((number, number))
+    return [run for run in runs if run[1] > run[0]]
+
+
+class _Filtered(NamedTuple):
+    belief: Belief
+    log: float
+
+
+def _filtered(
+    prior: Belief, steps: Iterable[tuple[list[Node], float, int]], codes: Codes
+) -> list[_Filtered]:
+    """Belief and evidence after each code, in one pass; a step: nodes before it, its time, it."""
+    belief, log, before = prior, 0.0, None
+    passed = []
+    for nodes, time, number in steps:
+        for node in [*nodes, Node(time)]:
+            if before is not None:
+                belief = predict(belief, node.at - before, node)
+            before = node.at
+        factor, more = matched(
+            codes.shown[number], codes.delays, belief.offset, belief.offset_variance
+        )
+        belief, log = update(belief, factor), log + more
+        passed.append(_Filtered(belief, log))
+    return passed
+
+
+def _by_gap(events: Iterable[Event]) -> dict[int, list[Node]]:
+    gaps: dict[int, list[Node]] = {}
+    for event in sorted(events):
+        gaps.setdefault(event.gap, []).extend(nodes_of(event))
+    return gaps
+
+
+def _ahead(codes: Codes, events: Iterable[Event]) -> list[_Filtered]:
+    gaps = _by_gap(events)
+    steps = ((gaps.get(n - 1, []), time, n) for n, time in enumerate(codes.times))
+    return _filtered(codes.prior, steps, codes)
+
+
+def _screened(codes: Codes, events: Sequence[Event]) -> tuple[float, Iterator[tuple[float, Event]]]:
+    """What ``events`` are worth by a single pass; and with one event more, in each gap."""
+    ahead, log_prior = _ahead(codes, events), sum(map(_log_prior, events))
+    more = ((log_prior + log, event) for log, event in _one_more(codes, events, ahead))
+    return log_prior + ahead[-1].log, more
+
+
+def _one_more(
+    codes: Codes, events: Sequence[Event], ahead: list[_Filtered]
+) -> Iterator[tuple[float, Event]]:
+    """The passes from both ends meet in the gap."""
+    times, gaps = codes.times, _by_gap(events)
+    last = codes.shown[-1]
+    prior = codes.prior._replace(offset=last.low_s + last.period_s / 2.0)
+    mirrored = (
+        ([node._replace(at=-node.at) for node in reversed(gaps.get(n, []))], -times[n], n)
+        for n in reversed(range(len(times)))
+    )
+    behind = _filtered(prior, mirrored, codes)[::-1]
+    for gap in range(len(times) - 1):
+        later = behind[gap + 1]
+        met = later.belief._replace(rate=-later.belief.rate, covariance=-later.belief.covariance)
+        log = ahead[gap].log + later.log
+        for event in _events_in(codes, gap):
+            nodes = sorted([*gaps.get(gap, []), *nodes_of(event)], key=lambda node: node.at)
+            belief, before = ahead[gap].belief, times[gap]
+            for node in [*nodes, Node(times[gap + 1])]:
+                belief, before = predict(belief, node.at - before, node), node.at
+            yield log + _met(belief, met, prior) + _log_prior(event), event
+
+
+def _events_in(codes: Codes, gap: int) -> Iterator[Event]:
+    begin, end = codes.times[gap], codes.times[gap + 1]
+    if end <= begin:
+        return
+    for size in _SIZES["step"]:
+        yield _amid(codes, gap, "step", size)
+    parts = 3 if end - begin > _LONG else 1
+    for size, part in itertools.product(_SIZES["rate"], range(parts)):
+        yield Event(begin + (part + 0.5) / parts * (end - begin), gap, "rate", size)
+
+
+def _met(ahead: Belief, behind: Belief, prior: Belief) -> float:
+    """Log of the integral of ``ahead`` times ``behind`` less ``prior``, which both start from."""
+    oo = ahead.offset_variance + behind.offset_variance
+    r = ahead.covariance + behind.covariance
+    rr = ahead.rate_variance + behind.rate_variance
+    determinant = max(oo * rr - r * r, 1e-300)
+    offset, rate = behind.offset - ahead.offset, behind.rate - ahead.rate
+    a, b = (rr * offset - r * rate) / determinant, (oo * rate - r * offset) / determinant
+    log = -0.5 * (offset * a + rate * b + math.log(determinant))
+    # the prior, wide as it is, at where they meet
+    at_offset = ahead.offset + ahead.offset_variance * a + ahead.covariance * b - prior.offset
+    at_rate = ahead.rate + ahead.covariance * a + ahead.rate_variance * b - prior.rate
+    log += 0.5 * math.log(prior.offset_variance * prior.rate_variance)
+    return log + 0.5 * (at_offset**2 / prior.offset_variance + at_rate**2 / prior.rate_variance)
+
+
+def _moved(codes: Codes, track: Track) -> Track:
+    """Each event where it fits best, now that the others are there."""
+    for number in range(len(track.events)):
+        event = track.events[number]
+        others = [each for each in track.events if each is not event]
+        candidates = sorted(
+            (c for c in _screened(codes, others)[1] if c[1].kind == event.kind), reverse=True
+        )
+        for _, candidate in candidates[:2]:
+            if candidate != event:
+                other = follow(codes, [*others, candidate])
+                if _score(other) > _score(track):
+                    track = other
+    return track
+
+
+def _pruned(codes: Codes, track: Track) -> Track:
+    """Without events that the others make needless."""
+    while track.events:
+        without = [
+            follow(codes, [each for each in track.events if each is not event])
+            for event in track.events
+        ]
+        best = max(without, key=_score)
+        if _score(best) + _ODDS < _score(track):
+            break
+        track = best
+    return track
+
+
+def _found(codes: Codes, track: Track, number: int) -> Found:
+    event = track.events[number]
+    others = [each for each in track.events if each is not event]
+    log_odds = _score(track) - _score(follow(codes, others))
+    weights: dict[int, float] = {}
+    near = [c for c in _screened(codes, others)[1] if c[1].kind == event.kind]
+    top = max(score for score, _ in near)
+    for score, each in near:
+        length = max(codes.times[each.gap + 1] - codes.times[each.gap], 1e-6)
+        weights[each.gap] = weights.get(each.gap, 0.0) + length * math.exp(score - top)
+    low = high = event.gap
+    total, mass = sum(weights.values()), weights.get(event.gap, 0.0)
+    while mass < 0.97 * total and (low > 0 or high < len(codes.times) - 2):
+        below, above = weights.get(low - 1, -1.0), weights.get(high + 1, -1.0)
+        if below >= above:
+            low, mass = low - 1, mass + max(below, 0.0)
+        else:
+            high, mass = high + 1, mass + max(above, 0.0)
+    return Found(event, log_odds, codes.times[low], codes.times[high + 1])

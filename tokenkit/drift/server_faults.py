@@ -1,0 +1,121 @@
+"""Faults of the server's clock: many tokens shift at once, by the same amount.
+
+One token alone cannot tell its own step from the server's. Where several shift by the same and no
+other that was seen meanwhile did not, it was the server's; and it was when all their gaps between
+two codes say that it was, which is much less than one gap.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from tokenkit.drift.diagnosis import Dated, Estimate, ServerFault
+
+_LEAST = 3  # tokens
+_SHARE = 0.6  # of the tokens that were seen during a fault
+_SIGMAS = 3.0
+_AT_LEAST_S = 5.0  # what sizes may differ by in any case
+
+
+class Shift(NamedTuple):
+    """A token's offset was another after ``before_s`` than until ``after_s``."""
+
+    token: str
+    after_s: float
+    before_s: float
+    by_s: float
+    deviation_s: float
+
+
+class Seen(NamedTuple):
+    """A token was seen at ``at_s``."""
+
+    at_s: float
+    token: str
+
+
+def server_faults(shifts: Sequence[Shift], seen: Sequence[Seen]) -> list[ServerFault]:
+    """``seen`` are all rows that are on a track, or would be but for a shift; by time."""
+    faults: list[ServerFault] = []
+    left = list(shifts)
+    while group := _together(left):
+        other = _opposite(group, left)
+        if other and _common(other).at_s < _common(group).at_s:
+            group, other = other, group
+        fault = _fault(group, other, seen)
+        if fault is not None:
+            faults.append(fault)
+        used = {id(shift) for shift in [*group, *other]}
+        left = [shift for shift in left if id(shift) not in used]
+    return sorted(faults, key=lambda fault: fault.begin.at_s)
+
+
+def _together(shifts: Sequence[Shift]) -> list[Shift]:
+    """The most shifts of like size that have a time in common, the earliest of such."""
+    best: list[Shift] = []
+    for first in sorted(shifts, key=lambda shift: shift.before_s):
+        # a group has a time in common just before the first of its ends
+        group = [
+            shift
+            for shift in shifts
+            if shift.after_s < first.before_s <= shift.before_s and _alike(shift, first)
+        ]
+        group = list({shift.token: shift for shift in group}.values())
+        if len(group) > len(best):
+            best = group
+    return best if len(best) >= _LEAST else []
+
+
+def _alike(one: Shift, other: Shift, sign: float = 1.0) -> bool:
+    apart_s = abs(one.by_s - sign * other.by_s)
+    return apart_s < _AT_LEAST_S + _SIGMAS * math.hypot(one.deviation_s, other.deviation_s)
+
+
+def _opposite(group: Sequence[Shift], shifts: Sequence[Shift]) -> list[Shift]:
+    """Shifts of many tokens back again, before or after: a fault has two ends."""
+    when = _common(group)
+    back = [shift for shift in shifts if _alike(shift, group[0], sign=-1.0)]
+    before = _together([shift for shift in back if shift.before_s <= when.before_s])
+    after = _together([shift for shift in back if shift.after_s >= when.after_s])
+    return max(after, before, key=len)
+
+
+def _fault(
+    begins: Sequence[Shift], ends: Sequence[Shift], seen: Sequence[Seen]
+) -> ServerFault | None:
+    """None if too many tokens that were seen meanwhile did not shift."""
+    begin, end = _common(begins), _common(ends) if ends else None
+    tokens = {shift.token for shift in [*begins, *ends]}
+    until_s = math.inf if end is None else end.after_s
+    exposed = {each.token for each in seen if begin.before_s <= each.at_s <= until_s}
+    if len(tokens) < _SHARE * len(exposed | tokens):
+        return None
+    # whoever was not seen meanwhile saw the right time before and after
+    for each in seen:
+        if each.token in tokens | exposed:
+            continue
+        if begin.after_s < each.at_s < begin.before_s:
+            begin = _dated(each.at_s, begin.before_s)
+        if end is not None and end.after_s < each.at_s < end.before_s:
+            end = _dated(end.after_s, each.at_s)
+    by = _mean([*begins, *(shift._replace(by_s=-shift.by_s) for shift in ends)])
+    return ServerFault(begin, end, by, sorted(tokens))
+
+
+def _common(shifts: Iterable[Shift]) -> Dated:
+    """When all of them can have been."""
+    shifts = list(shifts)
+    return _dated(max(shift.after_s for shift in shifts), min(shift.before_s for shift in shifts))
+
+
+def _dated(after_s: float, before_s: float) -> Dated:
+    return Dated(after_s, before_s, (after_s + before_s) / 2.0)
+
+
+def _mean(shifts: Sequence[Shift]) -> Estimate:
+    """How far the server was ahead: tokens fall back by as much."""
+    weights = [1.0 / max(shift.deviation_s, 0.1) ** 2 for shift in shifts]
+    total = sum(weights)
+    value = -sum(w * shift.by_s for w, shift in zip(weights, shifts, strict=True)) / total
+    deviation = 1.0 / math.sqrt(total)
+    return Estimate(value, deviation, value - 1.96 * deviation, value + 1.96 * deviation)

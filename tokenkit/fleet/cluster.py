@@ -1,0 +1,130 @@
+"""Counting by the workers of a Dask cluster: one that is there, or one made here for the study."""
+
+import logging
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future
+from contextlib import contextmanager
+from typing import Any
+
+from distributed import Client, LocalCluster
+from distributed.scheduler import KilledWorker
+
+from tokenkit.errors import TokenkitError
+from tokenkit.fleet.fingerprint import fingerprint
+from tokenkit.fleet.partition import Partition
+from tokenkit.fleet.pool import Count, processors
+
+LOCAL = "local"  # in the place of a scheduler's address
+_CONNECT_S = 10  # to a scheduler
+_JOIN_S = 60  # for its first worker
+_LOOK_S = 5.0  # how often the workers are counted
+
+
+class ClusterError(TokenkitError):
+    """A cluster that cannot do the work."""
+
+
+class Cluster:
+    """The workers of ``client``'s scheduler, whichever are there at the time.
+
+    What a lost worker was to give is counted again by another one: Dask sees to that.
+    """
+
+    def __init__(self, client: Client, executor: Executor, address: str) -> None:
+        self._client = client
+        self._executor = executor
+        self._address = address
+        self._errand = _errand(fingerprint())
+        self._ahead = 0
+        self._looked_s = -_LOOK_S
+
+    def submit(self, count: Count, part: Partition) -> "Future[bytes | str]":
+        return self._executor.submit(self._errand, pickle.dumps((count, part)))
+
+    def archive(self, done: "Future[bytes | str]") -> bytes:
+        try:
+            archive = done.result()
+        except CancelledError:
+            raise ClusterError(
+                f"the scheduler {self._address} has gone: start it again, and the study; with"
+                " --checkpoint it goes on where it was"
+            ) from None
+        except KilledWorker as error:
+            raise ClusterError(
+                f"{error.allowed_failures + 1} workers died counting the same tokens, the last was"
+                f" {error.last_worker.address}: its log may say why; each needs some 500 MB"
+            ) from None
+        if isinstance(archive, str):
+            raise ClusterError(
+                f"worker {archive}, here is {fingerprint()}: install the same tokenkit[fleet]"
+                " there, or take that worker out"
+            )
+        return archive
+
+    def ahead(self) -> int:
+        now_s = time.perf_counter()
+        if now_s - self._looked_s >= _LOOK_S:
+            self._looked_s = now_s
+            threads = self._client.nthreads()  # type: ignore[no-untyped-call]
+            self._ahead = 2 * max(1, sum(threads.values()))
+        return self._ahead
+
+
+@contextmanager
+def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
+    """The cluster of the ``scheduler`` at that address; ``local``: a new one of ``workers``."""
+    if scheduler == LOCAL:
+        with (
+            LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=workers or processors(),
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.ERROR,
+            ) as made,
+            cluster(made.scheduler_address) as pool,
+        ):
+            yield pool
+        return
+    try:
+        client = Client(  # type: ignore[no-untyped-call]
+            scheduler, timeout=_CONNECT_S, set_as_default=False
+        )
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {scheduler} ({error}): is it as in"
+            " tcp://HOST:8786, and does `dask scheduler` run there?"
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_JOIN_S)
+        except TimeoutError:
+            raise ClusterError(
+                f"the scheduler {scheduler} has no workers: start some by `dask worker {scheduler}`"
+            ) from None
+        executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
+        yield Cluster(client, executor, scheduler)
+
+
+def _errand(code: str) -> Callable[[bytes], bytes | str]:
+    """What a worker is to do: open its work and return the archive, or say what it lacks.
+
+    A local function, for Dask pickles it by value: so it reaches a worker without tokenkit. The
+    work stays bytes until the worker has the client's ``code``, its fingerprint.
+    """
+
+    def errand(work: bytes) -> Any:
+        from distributed import get_worker
+
+        try:
+            from tokenkit.fleet.archive import pack
+            from tokenkit.fleet.fingerprint import fingerprint
+        except ImportError as error:
+            return f"{get_worker().address} cannot count ({error})"
+        if fingerprint() != code:
+            return f"{get_worker().address} has {fingerprint()}"
+        count, part = pickle.loads(work)
+        return pack(count(part))
+
+    return errand

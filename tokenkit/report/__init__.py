@@ -1,0 +1,1 @@
+"""What all reports share: pages that need nothing else, pictures in their colours, whole files."""
