@@ -94,7 +94,14 @@ from firmware_sim.world.oscillator import (
 from firmware_sim.world.philox import KEY_STEP as PHILOX_KEY_STEP
 from firmware_sim.world.philox import MULTIPLIER as PHILOX_MULTIPLIER
 from firmware_sim.world.philox import ROUNDS as PHILOX_ROUNDS
-from firmware_sim.world.token_clock import BatteryChange, ClockEvent, Step, Stuck, TokenClock
+from firmware_sim.world.token_clock import (
+    BatteryChange,
+    ClockEvent,
+    RateChange,
+    Step,
+    Stuck,
+    TokenClock,
+)
 
 if TYPE_CHECKING:  # asyncio is for those who serve
     from firmware_sim.port.wire import Plug, Port, Tap
@@ -146,6 +153,7 @@ __all__ = [
     "PowerCutError",
     "Press",
     "Profile",
+    "RateChange",
     "RemoteFinger",
     "ScriptedFinger",
     "SecurityKey",

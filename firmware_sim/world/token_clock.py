@@ -44,7 +44,19 @@ class Stuck:
             raise ValueError(f"a clock stuck from {self.at_s} on cannot end at {self.until_s}")
 
 
-ClockEvent = BatteryChange | Step | Stuck
+@dataclass(frozen=True)
+class RateChange:
+    """From true time ``at_s`` on the clock gains ``by_ppm`` more than its crystal would have it."""
+
+    at_s: float
+    by_ppm: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.by_ppm):
+            raise ValueError(f"a change of rate must be finite, not {self.by_ppm}")
+
+
+ClockEvent = BatteryChange | Step | Stuck | RateChange
 
 _start_s = attrgetter("start_s")
 
@@ -53,13 +65,14 @@ _start_s = attrgetter("start_s")
 class _Stretch:
     """From ``start_s`` on the clock runs or stands; ``error_s`` is its error at that moment.
 
-    While it runs, ``crystal_s`` is the crystal's error at that moment.
+    While it runs, ``crystal_s`` is the crystal's error at that moment, and it gains ``ppm`` more.
     """
 
     start_s: float
     error_s: float
     crystal_s: float
     runs: bool
+    ppm: float = 0.0
 
 
 class TokenClock:
@@ -112,7 +125,8 @@ class TokenClock:
     def _error_s(self, stretch: _Stretch, true_s: float) -> float:
         if not stretch.runs:
             return stretch.error_s - (true_s - stretch.start_s)
-        return stretch.error_s + (self.oscillator.error_s(true_s) - stretch.crystal_s)
+        crystal_s = self.oscillator.error_s(true_s) - stretch.crystal_s
+        return stretch.error_s + (crystal_s + 1e-6 * stretch.ppm * (true_s - stretch.start_s))
 
     def _stretch_at(self, true_s: float) -> _Stretch:
         stretches = self._current()
@@ -136,9 +150,13 @@ class TokenClock:
         crystal_s = self.oscillator.error_s
         at_s, error_s = event.at_s, self._error_s(last, event.at_s)
         if isinstance(event, Step):
-            return [_Stretch(at_s, error_s + event.by_s, crystal_s(at_s), last.runs)]
+            return [_Stretch(at_s, error_s + event.by_s, crystal_s(at_s), last.runs, last.ppm)]
+        if isinstance(event, RateChange):
+            ppm = last.ppm + event.by_ppm
+            return [_Stretch(at_s, error_s, crystal_s(at_s), last.runs, ppm)]
         until_s = event.until_s if isinstance(event, Stuck) else at_s + event.outage_s
-        made = [_Stretch(at_s, error_s, 0.0, False)]
+        made = [_Stretch(at_s, error_s, 0.0, False, last.ppm)]
         if until_s is not None and until_s < math.inf:
-            made.append(_Stretch(until_s, error_s - (until_s - at_s), crystal_s(until_s), True))
+            error_s -= until_s - at_s
+            made.append(_Stretch(until_s, error_s, crystal_s(until_s), True, last.ppm))
         return made

@@ -1,14 +1,25 @@
 """``tokenkit drift``: what tokens' clocks did, from a server's log."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import click
 
+from tokenkit.cli.drift_options import (
+    check_options,
+    entry_option,
+    log_option,
+    policy_option,
+    progress_of_tokens,
+    range_option,
+    seeds_option,
+    skip_faulty_option,
+    totp_policy,
+    window_steps_option,
+    zone_option,
+)
+from tokenkit.cli.drift_reproduce import reproduce
 from tokenkit.cli.output import console, echo, print_json_text, table
 from tokenkit.cli.serve_options import pskc_key_option, read_seeds
 from tokenkit.cli.types import Directory
@@ -16,26 +27,9 @@ from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
     from tokenkit.drift.diagnosis import Diagnosis, TokenDiagnosis
-    from tokenkit.verifier.policy import TotpPolicy
 
 _FEW = 10  # tokens of which all is told
 _MOST_FAULTS = 20
-
-
-def _zone(ctx: click.Context, param: click.Parameter, value: str | None) -> ZoneInfo | None:
-    try:
-        return None if value is None else ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise click.BadParameter(f"{value!r} is no time zone such as Europe/Berlin") from None
-
-
-def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    from tokenkit.scenario.durations import PositiveDuration
-
-    try:
-        return float(PositiveDuration.of(value))
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 def _picture(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
@@ -51,61 +45,21 @@ def command() -> None:
     """Say from logged codes what tokens' clocks did, and reproduce it."""
 
 
+command.add_command(reproduce)
+
+
 @command.command()
-@click.option(
-    "--seeds",
-    "seed_file",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Seeds of the tokens: PSKC or CSV.",
-)
-@click.option(
-    "--log",
-    "log_file",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Which code came when, and whether it was accepted; docs/observations.md says how.",
-)
+@seeds_option
+@log_option
 @click.option(
     "--token", "serials", multiple=True, metavar="SERIAL", help="Tell of this one; once more …"
 )
-@click.option(
-    "--time-zone", "zone", callback=_zone, metavar="ZONE", help="Of times that have none."
-)
-@click.option("--skip-faulty", is_flag=True, help="Leave out lines that cannot be read.")
-@click.option(
-    "--range",
-    "range_s",
-    default="2 days",
-    show_default=True,
-    callback=_seconds,
-    metavar="TIME",
-    help="How far off a clock may be.",
-)
-@click.option(
-    "--entry",
-    "entry_s",
-    default="12 s",
-    show_default=True,
-    callback=_seconds,
-    metavar="TIME",
-    help="Within what time a code mostly arrives after it was read.",
-)
-@click.option(
-    "--window-steps",
-    type=click.IntRange(0, 100),
-    metavar="N",
-    help="Predict when the token leaves a window of so many steps around the last code. Default 1.",
-)
-@click.option(
-    "--policy",
-    "policy_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The same for the policy of this file, as tokenkit serve takes it.",
-)
+@zone_option
+@skip_faulty_option
+@range_option
+@entry_option
+@window_steps_option
+@policy_option
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -139,17 +93,12 @@ def diagnose(
 
     Exit status 1 if something in the log is contradictory or ambiguous: it is said by line.
     """
-    from tokenkit.drift.diagnose import MOST_ENTRY_S, MOST_RANGE_S, Options
+    from tokenkit.drift.diagnose import Options
     from tokenkit.drift.diagnose import diagnose as find
     from tokenkit.drift.observations import read_observations
 
-    for name, value_s, most_s in (
-        ("--range", range_s, MOST_RANGE_S),
-        ("--entry", entry_s, MOST_ENTRY_S),
-    ):
-        if value_s > most_s:
-            raise click.UsageError(f"{name} is {most_s:.0f} s at most")
-    policy = _policy(window_steps, policy_file)
+    check_options(range_s, entry_s)
+    policy = totp_policy(window_steps, policy_file)
     if plot is not None or report is not None:
         from tokenkit.drift.report import check_plot, check_report
 
@@ -161,7 +110,7 @@ def diagnose(
     rows = read_observations(log_file, seeds=seeds, zone=zone, skip_faulty=skip_faulty)
     if unknown := set(serials) - {row.serial_number for row in rows}:
         raise TokenkitError(f"{log_file}: no row of token {', '.join(sorted(unknown))}")
-    with _progress() as progress:
+    with progress_of_tokens() as progress:
         diagnosis = find(seeds, rows, Options(range_s, entry_s, policy), progress)
     if serials:
         from tokenkit.drift.diagnose import only
@@ -184,37 +133,6 @@ def diagnose(
     else:
         _print(diagnosis, log_file, everything=bool(serials))
     ctx.exit(1 if diagnosis.faults else 0)
-
-
-def _policy(window_steps: int | None, policy_file: Path | None) -> "TotpPolicy":
-    from tokenkit.verifier.policy import TotpPolicy
-
-    if policy_file is None:
-        return TotpPolicy(window_steps=1 if window_steps is None else window_steps)
-    if window_steps is not None:
-        raise click.UsageError("--policy says what the window is: leave out --window-steps")
-    from tokenkit.service.policy_file import policies
-
-    return policies(policy_file, "https://tokenkit.example").totp
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    errors = Console(stderr=True)
-    with Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("tokens"),
-        console=errors,
-        transient=True,
-        disable=not sys.stderr.isatty() or errors.is_dumb_terminal,
-    ) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def _print(diagnosis: "Diagnosis", log_file: Path, everything: bool) -> None:

@@ -73,3 +73,4 @@ def _event(event: ClockEvent) -> tuple[float, float, float]:
             return at_s, 0.0, at_s + outage_s
         case Stuck(at_s, until_s):
             return at_s, 0.0, np.inf if until_s is None else until_s
+    raise TokenkitError(f"a study knows clocks that jump and that stand, not {event}")

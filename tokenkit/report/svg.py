@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 # told apart by those who see few colours, too; a mark goes with each all the same
 SERIES = tuple(f"series-{number}" for number in range(1, 9))
 _NAMES = (
-    *("ink", "muted", "grid", "curve", "window", "edge", "ok", "bad", "sync"),
+    *("ink", "muted", "grid", "curve", "window", "edge", "ok", "bad", "sync", "server"),
     *("place-a", "place-b", "paper"),
     *SERIES,
 )

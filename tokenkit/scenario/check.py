@@ -8,6 +8,7 @@ from tokenkit.errors import TokenkitError
 from tokenkit.scenario.document import Document, read
 from tokenkit.scenario.names import Names, WrongNameError
 from tokenkit.scenario.schema import Scenario
+from tokenkit.server_clock import ServerClockError
 from tokenkit.verifier import ValidationError
 
 
@@ -55,6 +56,11 @@ def parse(text: str, file: str, path: Path | None = None) -> Loaded:
         document.wrong_text(error)
     document.check_lines("title", "summary")
     document.check_start(scenario.start_s)
+    try:
+        scenario.server.made(scenario.start_s, b"only looked at")
+    except ServerClockError as error:
+        at = () if error.event is None else ("event", error.event)
+        document.wrong(("server", *at), str(error))
     names = Names(scenario.start_s)
     for number, step in enumerate(scenario.step):
         try:

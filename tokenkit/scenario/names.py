@@ -42,6 +42,7 @@ class Names:
         self._kinds: dict[tuple[str, str], Kind] = {("user", "root"): "user"}
         self._owned: set[str] = set()
         self._shipped: set[str] = set()
+        self._snapshot_taken = False
 
     def make(self, field: str, kind: Kind, name: str) -> None:
         """``name`` comes into being; devices of all kinds share their names."""
@@ -87,6 +88,23 @@ class Names:
         self._now_s += seconds
         if self._now_s >= END_S:
             raise WrongNameError(field, "simulated time ends with the year 9998; wait less")
+
+    def wait_until(self, field: str, true_s: float) -> None:
+        """Time passes until ``true_s``."""
+        if true_s < self._now_s:
+            raise WrongNameError(field, "that is past: it is later already when this step comes")
+        self.wait(field, true_s - self._now_s)
+
+    def snapshot(self) -> None:
+        """There is a snapshot of the server."""
+        self._snapshot_taken = True
+
+    def need_snapshot(self, field: str) -> None:
+        """A step before must have taken a snapshot of the server."""
+        if not self._snapshot_taken:
+            raise WrongNameError(
+                field, "there is no snapshot yet; add a step snapshot-server before"
+            )
 
     def enrol(self, name: str) -> None:
         """The device has been shown to the verifier."""

@@ -10,20 +10,23 @@ ACCEPTED = "accepted"
 class Attempted:
     """One code, or pair of codes, shown to the verifier at true time ``at_s``.
 
-    ``clock_error_s`` is token time minus true time at that moment; ``act`` is the step's name.
+    ``clock_error_s`` is token time minus true time at that moment, ``server_error_s`` server time
+    minus true time; ``act`` is the step's name.
     """
 
     at_s: float
     act: str
     outcome: str
     clock_error_s: float
+    server_error_s: float = 0.0
 
 
 @dataclass
 class Window:
     """From ``from_s`` on the verifier looks around this learned offset, in time steps.
 
-    Until the next window, or until ``until_s``, when the device was removed from its account.
+    It is the token's from server time. Until the next window, or until ``until_s``, when the
+    device was removed from its account.
     """
 
     from_s: float
@@ -45,8 +48,8 @@ class DeviceRecord:
 
     ``window_steps`` are those to either side of the verifier's offset in which a code is accepted;
     ``curve`` samples the clock error as (true time, seconds). ``reaches`` are (true time, lowest,
-    highest clock error accepted) where the window is where the clock is predicted to be; it is
-    straight between them, nearly.
+    highest token time minus server time accepted) where the window is where the clock is predicted
+    to be; it is straight between them, nearly.
     """
 
     name: str
@@ -104,7 +107,10 @@ class StepRecord:
 
 @dataclass
 class ScenarioRecord:
-    """One scenario's run; ``file`` is the name of its file without folders."""
+    """One scenario's run; ``file`` is the name of its file without folders.
+
+    ``server_curve`` samples (true time, server time minus true time); a perfect clock's has none.
+    """
 
     name: str
     file: str
@@ -115,6 +121,7 @@ class ScenarioRecord:
     end_s: float = 0.0
     steps: list[StepRecord] = field(default_factory=list)
     devices: list[DeviceRecord] = field(default_factory=list)
+    server_curve: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def held(self) -> bool:

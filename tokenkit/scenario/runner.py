@@ -29,7 +29,7 @@ def run(
     record = ScenarioRecord(
         loaded.name, loaded.path.name, scenario.title, scenario.summary, seed, scenario.start_s
     )
-    with Stage(record, scenario.policy, keys, person or Person(), progress) as stage:
+    with Stage(record, scenario, keys, person or Person(), progress) as stage:
         for number, step in enumerate(scenario.step):
             line = loaded.step_lines[number]
             made = _step_record(number + 1, line, step, stage.now())
@@ -43,6 +43,7 @@ def run(
                 raise ScenarioError(f"{loaded.path}:{line}: {error}") from error
             made.end_s = stage.now()
         record.end_s = stage.now()
+        record.server_curve = stage.server_curve()
         for device in stage.code_devices():
             device.draw_curve(record.end_s)
             stage.measure_window(device)

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tokenkit.scenario.durations import PositiveDuration
+from tokenkit.scenario.durations import Duration, PositiveDuration
+from tokenkit.scenario.server import Server
 from tokenkit.scenario.steps import AnyStep
 from tokenkit.verifier import Drift, TotpPolicy
 from tokenkit.virtual import START_S
@@ -15,7 +16,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The verifier's rules for codes, where they are to differ from its defaults.
 
     ``window_steps``: time steps to either side of the learned offset in which a code is accepted.
-    With ``drift = "rate"`` the window is where the token's rate predicts it, and
+    ``delay`` and ``lock_after`` are those of wrong codes. With ``drift = "rate"`` the window is where the token's rate predicts it, and
     ``max_window_steps``, ``max_rate_ppm`` and ``entry`` are as in TotpPolicy.
     """
 
@@ -26,6 +27,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_window_steps: int | None = None
     max_rate_ppm: float | None = None
     entry: PositiveDuration | None = None
+    delay: Duration | None = None
+    lock_after: int | None = None
 
     def totp(self) -> TotpPolicy:
         """The verifier's own policy where the scenario says nothing. ValidationError."""
@@ -37,6 +40,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "max_window_steps": self.max_window_steps,
             "max_rate_ppm": self.max_rate_ppm,
             "entry_s": self.entry,
+            "delay_s": self.delay,
+            "lock_after": self.lock_after,
         }
         return TotpPolicy(**{name: value for name, value in said.items() if value is not None})
 
@@ -49,6 +54,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     summary: str = ""
     start: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     policy: Policy = Policy()
+    server: Server = Server()
 
     @property
     def start_s(self) -> float:

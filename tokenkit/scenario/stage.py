@@ -1,4 +1,4 @@
-"""Where a scenario plays: one simulated clock, one verifier, the devices, and the record."""
+"""Where a scenario plays: one simulated clock, a server with its own, devices, and the record."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,12 +8,15 @@ from tokenkit.scenario.key_device import KeyDevice, KeyRefusal
 from tokenkit.scenario.outcomes import SkippedError, outcome_of
 from tokenkit.scenario.person import Person
 from tokenkit.scenario.record import ACCEPTED, ScenarioRecord, StepRecord
-from tokenkit.scenario.schema import Policy
+from tokenkit.scenario.schema import Scenario
+from tokenkit.server_clock import Event
 from tokenkit.verifier import AuthenticatorApp, Verifier, VerifierError
 from tokenkit.virtual import Batch, SimulatedClock, World
 
 # text of the step under way, attempts made, attempts in all
 Progress = Callable[[str, int, int], None]
+
+_SAMPLES = 600
 
 
 class Stage:
@@ -26,7 +29,7 @@ class Stage:
     def __init__(
         self,
         record: ScenarioRecord,
-        policy: Policy,
+        scenario: Scenario,
         keys: Iterable[str],
         person: Person,
         progress: Progress | None,
@@ -34,10 +37,13 @@ class Stage:
         self.world = World(seed=record.seed, start_s=record.start_s)
         assert isinstance(self.world.clock, SimulatedClock)
         self.clock = self.world.clock
+        self.server_clock = scenario.server.made(
+            record.start_s, self.world.child_entropy("server clock").bytes(32)
+        )
         random_bytes = self.world.child_entropy("verifier").bytes
-        self.totp_policy = policy.totp()
+        self.totp_policy = scenario.policy.totp()
         self.verifier = Verifier(
-            now=self.clock.now,
+            now=self.server_now,
             random_bytes=random_bytes,
             sealing_key=random_bytes(32),
             totp=self.totp_policy,
@@ -50,6 +56,7 @@ class Stage:
         self._progress = progress
         self._record = record
         self._devices: dict[str, CodeDevice | KeyDevice] = {}
+        self._snapshot: tuple[float, bytes] | None = None
         self._habits = self.world.child_entropy("habits")
 
     def __enter__(self) -> "Stage":
@@ -67,6 +74,19 @@ class Stage:
         """True time."""
         return self.clock.now()
 
+    def server_now(self) -> float:
+        """Server time."""
+        return self.server_clock.read(self.now())
+
+    def server_error_s(self) -> float:
+        """Server time minus true time."""
+        return self.server_clock.error_s(self.now())
+
+    def server_curve(self) -> list[tuple[float, float]]:
+        """Samples of (true time, server time minus true time); none if that is always nothing."""
+        curve = self.server_clock.curve(self._record.start_s, self.now(), _SAMPLES)
+        return curve if any(error_s for _, error_s in curve) else []
+
     def wait(self, seconds: float) -> None:
         self.clock.advance(float(seconds))
 
@@ -76,6 +96,23 @@ class Stage:
     def uniform(self) -> float:
         """A seeded number from 0 to 1."""
         return int.from_bytes(self._habits.bytes(6), "big") / 2**48
+
+    # the server
+
+    def happen(self, event: Event) -> None:
+        """Let ``event`` happen to the server's clock; ServerClockError while another one lasts."""
+        self.server_clock = self.server_clock.with_event(event)
+
+    def take_snapshot(self) -> None:
+        """Keep what is in the database, and what time it is."""
+        self._snapshot = self.now(), self.verifier.snapshot()
+
+    def restore_snapshot(self) -> float:
+        """Put the last snapshot's database back; the true time at which it was taken."""
+        assert self._snapshot is not None
+        taken_s, database = self._snapshot
+        self.verifier.restore_snapshot(database)
+        return taken_s
 
     # what happened
 

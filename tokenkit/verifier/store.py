@@ -298,6 +298,17 @@ class Store:
         with self._begun(self._snapshots, self._reading) as connection:
             yield connection
 
+    def image(self) -> bytes:
+        """A database in memory, whole."""
+        with self._writing, closing(self._engine.raw_connection()) as raw:
+            made: bytes = raw.driver_connection.serialize()  # type: ignore[union-attr]  # sqlite3's
+            return made
+
+    def put_back(self, image: bytes) -> None:
+        """Put an earlier ``image`` in the place of what is in memory now."""
+        with self._writing, closing(self._engine.raw_connection()) as raw:
+            raw.driver_connection.deserialize(image)  # type: ignore[union-attr]  # sqlite3's
+
     @contextmanager
     def changing_tables(self) -> Iterator[Connection]:
         """A transaction that makes tables, one at a time. StoreError."""

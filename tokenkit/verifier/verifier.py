@@ -100,6 +100,14 @@ class Verifier(
         """What is amiss with users and their devices now, and how to mend it."""
         return find(self.users(), self.devices(), self.account, self.webauthn, self._now())
 
+    def snapshot(self) -> bytes:
+        """What a snapshot of the machine holds of a database in memory."""
+        return self._store.image()
+
+    def restore_snapshot(self, snapshot: bytes) -> None:
+        """Forget all that came since, used codes, too: it is no restore of a backup."""
+        self._store.put_back(snapshot)
+
     def close(self) -> None:
         """Close the database; one in memory is gone."""
         self._store.close()

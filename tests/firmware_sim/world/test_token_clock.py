@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from firmware_sim.world.environment import Schedule, place
 from firmware_sim.world.oscillator import YEAR_S, Crystal, Oscillator
-from firmware_sim.world.token_clock import BatteryChange, ClockEvent, Step, Stuck, TokenClock
+from firmware_sim.world.token_clock import (
+    BatteryChange,
+    ClockEvent,
+    RateChange,
+    Step,
+    Stuck,
+    TokenClock,
+)
 
 BORN_S = 1_700_000_000.0
 END_S = BORN_S + 5 * YEAR_S
@@ -23,7 +30,7 @@ def histories(draw: st.DrawFn) -> list[ClockEvent]:
     events: list[ClockEvent] = []
     at_s = BORN_S
     for kind in draw(
-        st.lists(st.sampled_from(["battery", "step", "stuck", "for good"]), max_size=8)
+        st.lists(st.sampled_from(["battery", "step", "stuck", "rate", "for good"]), max_size=8)
     ):
         at_s += draw(gaps)
         if kind == "battery":
@@ -31,6 +38,8 @@ def histories(draw: st.DrawFn) -> list[ClockEvent]:
             at_s += events[-1].outage_s
         elif kind == "step":
             events.append(Step(at_s, draw(st.floats(-1e6, 1e6))))
+        elif kind == "rate":
+            events.append(RateChange(at_s, draw(st.floats(-100, 100))))
         elif kind == "stuck":
             events.append(Stuck(at_s, at_s + draw(gaps)))
             at_s = events[-1].until_s or at_s
@@ -53,13 +62,14 @@ def clock_with(events: list[ClockEvent], set_error_s: float = 0.0) -> TokenClock
 def slow_error_s(events: list[ClockEvent], true_s: float, set_error_s: float) -> float:
     """Count the ticks of each stretch in which the clock ran, event after event."""
     crystal = oscillator()
-    error_s, now_s, runs = set_error_s, BORN_S, True
+    error_s, now_s, runs, ppm = set_error_s, BORN_S, True, 0.0
 
     def go_to(then_s: float) -> None:
         nonlocal error_s, now_s
         if then_s > now_s:
             if runs:
                 error_s += crystal.error_s(then_s) - crystal.error_s(now_s)
+                error_s += 1e-6 * ppm * (then_s - now_s)
             else:
                 error_s -= then_s - now_s
             now_s = then_s
@@ -71,6 +81,8 @@ def slow_error_s(events: list[ClockEvent], true_s: float, set_error_s: float) ->
         match event:
             case Step(by_s=by_s):
                 error_s += by_s
+            case RateChange(by_ppm=by_ppm):
+                ppm += by_ppm
             case BatteryChange(at_s=at_s, outage_s=outage_s):
                 runs = False
                 go_to(min(true_s, at_s + outage_s))

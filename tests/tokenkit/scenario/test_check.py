@@ -12,6 +12,7 @@ from tokenkit.scenario import ScenarioError, load, parse, run, shipped
 
 WAIT = '[[step]]\ndo = "wait"\nfor = "1 day"\n'
 BATCH = '[[step]]\ndo = "make-batch"\nprefix = "GAHT"\ntokens = ["blue"]\n'
+EVENT = "[[server.event]]\nat = 2026-01-01T12:00:00Z\n"
 KEY = '[[step]]\ndo = "make-key"\ndevice = "key"\n'
 
 # the text after the title on line 1, the line that is wrong, what must be said
@@ -49,6 +50,8 @@ WRONG = {
     "policy value": ("[policy]\nwindow_steps = 300\n" + WAIT, 3, "'window_steps' is from 0 to 100"),
     "policy word": ('[policy]\ndrift = "rat"\n' + WAIT, 3, "'drift'"),
     "policy entry": ('[policy]\nentry = "2 min"\n' + WAIT, 3, "'entry' is from 0 to 60"),
+    "policy delay": ('[policy]\ndelay = "-1 s"\n' + WAIT, 3, "'delay' is not negative"),
+    "policy lock": ("[policy]\nlock_after = 0\n" + WAIT, 3, "'lock_after' is at least 1"),
     "policy rate": ("[policy]\nmax_rate_ppm = 0\n" + WAIT, 3, "'max_rate_ppm' is above 0"),
     "no tokens": (BATCH.replace('["blue"]', "[]"), 5, "must have at least 1 element"),
     "tokens of another type": (BATCH.replace('"blue"', "3"), 5, "each of 'tokens' must be text"),
@@ -57,6 +60,54 @@ WRONG = {
         KEY + f'[[step]]\ndo = "set-pin"\ndevice = "key"\npin = "{"1" * 64}"',
         8,
         "'pin' must have at most 63 characters",
+    ),
+    "server clock": (
+        '[server]\nclock = "ntq"\n' + WAIT,
+        3,
+        "'clock' cannot be 'ntq'; did you mean",
+    ),
+    "server key": (
+        "[server]\nrate = 1\n" + WAIT,
+        3,
+        "unknown key 'rate'; did you mean 'rate_ppm'?",
+    ),
+    "server of two kinds": (
+        "[server]\nrate_ppm = 1\n" + WAIT,
+        2,
+        'goes with clock = "free-running"',
+    ),
+    "server event": (EVENT + 'step = "1 s"\n\nsmear = 1\n' + WAIT, 6, "unknown key 'smear'"),
+    "server event of no kind": (EVENT + WAIT, 2, "one of step, slew, leap, pause, restore"),
+    "server event of two kinds": (
+        EVENT + 'step = "1 s"\nslew = "1 s"\n' + WAIT,
+        2,
+        "one of step, slew, leap, pause, restore: this has step and slew",
+    ),
+    "server events at once": (
+        2 * (EVENT + 'pause = "1 h"\n') + WAIT,
+        5,
+        "what happened to the clock before is not over yet: that takes 3600 s more",
+    ),
+    "mending what is not wrong": (
+        EVENT + 'slew = "1 s"\nmended_after = "1 h"\n' + WAIT,
+        2,
+        "'mended_after' goes with step, pause or restore",
+    ),
+    "mending what is right": (
+        EVENT + 'pause = "1 s"\nmended_after = "1 h"\n' + WAIT,
+        2,
+        "'mended_after' needs resumes = \"behind\"",
+    ),
+    "the same in a step": (
+        '[[step]]\ndo = "pause-server"\nfor = "1 h"\nmended_after = "1 h"\n',
+        5,
+        "'mended_after' needs resumes = \"behind\"",
+    ),
+    "no snapshot": ('[[step]]\ndo = "restore-server"\n', 3, "add a step snapshot-server before"),
+    "a time that is past": (
+        WAIT + '[[step]]\ndo = "wait-until"\nat = 2026-01-01T12:00:00Z\n',
+        7,
+        "that is past",
     ),
     "huge policy": (f"[policy]\nwindow_steps = 0x{'f' * 5000}\n" + WAIT, 3, "too many digits"),
     "policy range": (
@@ -291,7 +342,10 @@ def test_shipped_scenarios_are_found_by_name() -> None:
         "authenticator-app",
         "eight-devices",
         "hardware-token",
+        "leap-second",
         "security-key",
+        "server-an-hour-ahead",
+        "server-snapshot",
     }
     loaded = load("hardware-token")
     assert loaded.name == "hardware-token"

@@ -57,6 +57,31 @@ def test_the_hardware_token_holds_whatever_the_crystal(seed: int) -> None:
     assert abs(token.curve[-1][1]) > 60
 
 
+WAIT = '[[step]]\ndo = "wait"\nfor = "100 days"\n'
+
+
+def test_a_clock_without_whims() -> None:
+    clock = 'tokens = ["token"]\nclock = { offset = "-40 s", rate_ppm = -14.5 }\n'
+    text = START.replace('tokens = ["token"]\n', clock)
+    record = play(
+        text + WAIT + '[[step]]\ndo = "change-rate"\ndevice = "token"\nby_ppm = 24.5\n' + WAIT
+    )
+    [token] = record.devices
+    assert "clock is -40.0 s off and gains -14.5 ppm" in record.steps[0].text
+    assert token.curve[0][1] == -40.0
+    changed_s = record.steps[-2].end_s
+    before_s = 1e-6 * -14.5 * (changed_s - record.start_s)
+    assert token.curve[-1][1] == pytest.approx(-40.0 + before_s + 10.0 * 8.64)
+
+
+def test_a_code_arrives_after_it_was_read() -> None:
+    record = play(START + step("sign-in", entry="25 s") + step("sign-in", entry="65 s"))
+    assert record.steps[-1].outcomes == {"accepted": 1}  # two steps later: learned the one before
+    assert record.steps[-1].end_s - record.steps[-1].start_s == 65.0
+    late = play(START + step("sign-in", entry="2 min", expect="out-of-window"))
+    assert late.held
+
+
 def test_seeds_differ() -> None:
     text = START + step("sign-in", every="1 day", for_="30 days")
     one, two = play(text), play(text, seed=2)

@@ -32,7 +32,7 @@ def _scenario(number: int, scenario: ScenarioRecord) -> dict[str, Any]:
     return {
         "record": scenario,
         "figures": [
-            _figure(device, scenario.end_s, many, f"f{number}-{index}")
+            _figure(device, scenario, many, f"f{number}-{index}")
             for index, device in enumerate(plotted)
         ],
         "many": many,
@@ -41,14 +41,19 @@ def _scenario(number: int, scenario: ScenarioRecord) -> dict[str, Any]:
         "accepted": bool(accepted - {"resync"}),
         "rejected": any(attempt.outcome != ACCEPTED for attempt in attempts),
         "resynced": "resync" in accepted,
-        "leaves": any(leaves_picture(device) for device in plotted),
+        "leaves": any(
+            leaves_picture(device, scenario.server_curve, scenario.end_s) for device in plotted
+        ),
+        "server": _server_in_words(scenario),
         "tally": tally(scenario),
         "length": in_words(round(scenario.end_s - scenario.start_s)),
         "keys": [device for device in scenario.devices if device.kind == "security key"],
     }
 
 
-def _figure(device: DeviceRecord, end_s: float, many: bool, prefix: str) -> dict[str, Any]:
+def _figure(
+    device: DeviceRecord, scenario: ScenarioRecord, many: bool, prefix: str
+) -> dict[str, Any]:
     """One device; of few there is a large picture, too, for screens that have the room."""
     from markupsafe import Markup
 
@@ -58,10 +63,27 @@ def _figure(device: DeviceRecord, end_s: float, many: bool, prefix: str) -> dict
     label = f"{device.name}: {words}"
     sizes = ["small"] if many else ["small", "large"]
     pictures = {
-        size: Markup(plot(device, end_s, size == "small", label, f"{prefix}-{size}"))
+        size: Markup(
+            plot(
+                device,
+                scenario.server_curve,
+                scenario.end_s,
+                size == "small",
+                label,
+                f"{prefix}-{size}",
+            )
+        )
         for size in sizes
     }
     return {"device": device, "words": words, "pictures": pictures}
+
+
+def _server_in_words(scenario: ScenarioRecord) -> str:
+    """How far the server's clock was off; nothing of a perfect one."""
+    errors = [error_s for _, error_s in scenario.server_curve]
+    if not errors:
+        return ""
+    return f"server time minus true time {clock_text(min(errors))} to {clock_text(max(errors))}"
 
 
 def _in_words(device: DeviceRecord) -> str:

@@ -1,8 +1,10 @@
 """The plot of one token: its clock error against the verifier's window, as inline SVG."""
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import matplotlib.dates
@@ -14,19 +16,26 @@ from tokenkit.report.svg import COLOURS, house_style, svg
 from tokenkit.scenario.record import ACCEPTED, Attempted, DeviceRecord
 
 Curve = list[tuple[float, float]]
+Reach = tuple[float, float, float]
 
 _calendar: Any = matplotlib.dates  # has no types yet
 
 
-def plot(device: DeviceRecord, end_s: float, small: bool, label: str, prefix: str) -> str:
-    """An ``<svg>`` element; ``label`` is its text alternative, ``prefix`` makes its ids unique."""
+def plot(
+    device: DeviceRecord, server: Curve, end_s: float, small: bool, label: str, prefix: str
+) -> str:
+    """An ``<svg>`` element; ``label`` is its text alternative, ``prefix`` makes its ids unique.
+
+    ``server`` is how far the server's clock was off, around which the verifier looks for codes.
+    """
     with house_style():
         figure = Figure(figsize=(5.4, 2.9) if small else (11, 4.6))
         axes = figure.add_axes((0.115, 0.14, 0.87, 0.74) if small else (0.065, 0.1, 0.925, 0.8))
         start_s = _start_s(device, end_s)
         axes.set_xlim(_date(start_s), _date(max(end_s, start_s + 1)))
-        axes.set_ylim(_limits(device))
-        _draw_window(axes, device, end_s)
+        axes.set_ylim(_limits(device, server, end_s))
+        _draw_window(axes, device, server, end_s)
+        _draw_server(axes, server)
         _draw_curve(axes, device.curve)
         _draw_attempts(axes, device, small)
         _draw_places(axes, device, end_s)
@@ -34,9 +43,9 @@ def plot(device: DeviceRecord, end_s: float, small: bool, label: str, prefix: st
         return svg(figure, label, prefix)
 
 
-def leaves_picture(device: DeviceRecord) -> bool:
+def leaves_picture(device: DeviceRecord, server: Curve, end_s: float) -> bool:
     """Whether the clock error is at some time too large to be shown beside all else."""
-    low, high = _limits(device)
+    low, high = _limits(device, server, end_s)
     return any(not low <= error_s <= high for _, error_s in device.curve)
 
 
@@ -63,19 +72,16 @@ def _start_s(device: DeviceRecord, end_s: float) -> float:
     return min(times_s, default=end_s)
 
 
-def _limits(device: DeviceRecord) -> tuple[float, float]:
+def _limits(device: DeviceRecord, server: Curve, end_s: float) -> tuple[float, float]:
     """The lowest and highest clock error to show: room for all windows and attempts, and more.
 
     Beside a clock that is years off all else would be one flat line: what is far from the windows
     is left out. A device that never was accepted has none, and is shown against true time.
     """
-    reach = (device.window_steps + 1) * device.period_s
     near = [a.clock_error_s for a in device.attempts if a.outcome == ACCEPTED]
-    for window in device.windows if not device.reaches else []:
-        offset_s = window.offset_steps * device.period_s
-        near += [offset_s - reach, offset_s + reach]
-    for _, low_s, high_s in device.reaches:
-        near += [low_s - device.period_s, high_s + device.period_s]
+    for _, low_s, high_s in _window(device, server, end_s):
+        if math.isfinite(low_s):
+            near += [low_s - device.period_s, high_s + device.period_s]
     errors = [a.clock_error_s for a in device.attempts] + [error_s for _, error_s in device.curve]
     low, high = min(near + errors, default=0.0), max(near + errors, default=0.0)
     if near:
@@ -93,56 +99,95 @@ def _inside(axes: Axes, error_s: float) -> float:
     return min(max(error_s, low), high)
 
 
-def _draw_window(axes: Axes, device: DeviceRecord, end_s: float) -> None:
-    """The verifier's window around each learned offset.
+def _draw_window(axes: Axes, device: DeviceRecord, server: Curve, end_s: float) -> None:
+    """Where the verifier looks for codes.
 
-    A code is sure to pass while the error is within ``window_steps`` of the offset, in steps; up
-    to one step beyond it depends on where in a time step each of the two clocks stands.
+    A code is sure to pass while the error is within; up to one step beyond it depends on where in
+    a time step each of the two clocks stands.
     """
-    if device.reaches:
-        _draw_reaches(axes, device)
+    window = _window(device, server, end_s)
+    if not window:
         return
-    if not device.windows:
-        return
-    dates, offsets = [], []
-    for window in device.windows:
-        dates.append(_date(window.from_s))
-        offsets.append(float(window.offset_steps))
-        if window.until_s is not None:  # a gap
-            dates += [_date(window.until_s)] * 2
-            offsets += [offsets[-1], math.nan]
-    dates.append(_date(end_s))
-    offsets.append(offsets[-1])
-    for extra, colour, layer in ((1, "edge", 1.0), (0, "window", 1.1)):
-        half = device.window_steps + extra
-        axes.fill_between(
-            dates,
-            [(offset - half) * device.period_s for offset in offsets],
-            [(offset + half) * device.period_s for offset in offsets],
-            step="post",
-            color=COLOURS[colour],
-            linewidth=0,
-            zorder=layer,
-        )
-
-
-def _draw_reaches(axes: Axes, device: DeviceRecord) -> None:
-    """The window where it follows the token: it widens until the next code.
-
-    There is none between a removal and the next enrolment.
-    """
-    gaps = [(w.until_s, math.nan, math.nan) for w in device.windows if w.until_s is not None]
-    reaches = sorted([*device.reaches, *gaps], key=lambda each: each[0])
-    dates = _dates([at_s for at_s, _, _ in reaches])
+    dates = _dates([at_s for at_s, _, _ in window])
     for extra_s, colour, layer in ((device.period_s, "edge", 1.0), (0, "window", 1.1)):
         axes.fill_between(
             dates,
-            [low_s - extra_s for _, low_s, _ in reaches],
-            [high_s + extra_s for _, _, high_s in reaches],
+            [low_s - extra_s for _, low_s, _ in window],
+            [high_s + extra_s for _, _, high_s in window],
             color=COLOURS[colour],
             linewidth=0,
             zorder=layer,
         )
+
+
+def _window(device: DeviceRecord, server: Curve, end_s: float) -> list[Reach]:
+    """Between which clock errors a code is sure to pass; nan where none does.
+
+    The verifier looks around server time, so its error moves the window.
+    """
+    reaches = _reaches(device, end_s)
+    found = []
+    for (from_s, *before), (until_s, *after) in pairwise(reaches):
+        for at_s, error_s in _along(server, from_s, until_s):
+            part = (at_s - from_s) / (until_s - from_s) if until_s > from_s else 0.0
+            low_s, high_s = (a + part * (b - a) for a, b in zip(before, after, strict=True))
+            found.append((at_s, low_s + error_s, high_s + error_s))
+    return found
+
+
+def _reaches(device: DeviceRecord, end_s: float) -> list[Reach]:
+    """The same from server time: around each learned offset, or where it follows the token.
+
+    Then it widens until the next code. There is none between a removal and the next enrolment.
+    """
+    if device.reaches:
+        gaps = [(w.until_s, math.nan, math.nan) for w in device.windows if w.until_s is not None]
+        return sorted([*device.reaches, *gaps], key=lambda each: each[0])
+    if not device.windows:
+        return []
+    found = []
+    ends_s = [window.from_s for window in device.windows[1:]] + [end_s]
+    for window, next_s in zip(device.windows, ends_s, strict=True):
+        first, last = (window.offset_steps + n * device.window_steps for n in (-1, 1))
+        reach_s = float(first * device.period_s), float(last * device.period_s)
+        until_s = next_s if window.until_s is None else window.until_s
+        found += [(window.from_s, *reach_s), (until_s, *reach_s)]
+        if window.until_s is not None:
+            found += [(until_s, math.nan, math.nan), (next_s, math.nan, math.nan)]
+    return found
+
+
+def _along(curve: Curve, from_s: float, until_s: float) -> Curve:
+    """``curve`` from one time to another, jumps with both their sides; 0 if there is none."""
+    if not curve:
+        return [(from_s, 0.0), (until_s, 0.0)]
+    times_s = [at_s for at_s, _ in curve]
+    first, last = bisect_right(times_s, from_s), bisect_left(times_s, until_s)
+    start, end = (from_s, _between(curve, first, from_s)), (until_s, _between(curve, last, until_s))
+    return [start, *curve[first:last], end]
+
+
+def _between(curve: Curve, index: int, at_s: float) -> float:
+    """The value at ``at_s``, between the point before ``index`` and the one there."""
+    (from_s, from_value), (until_s, value) = (
+        curve[max(index - 1, 0)],
+        curve[min(index, len(curve) - 1)],
+    )
+    if until_s <= from_s:
+        return value
+    return from_value + (at_s - from_s) / (until_s - from_s) * (value - from_value)
+
+
+def _draw_server(axes: Axes, server: Curve) -> None:
+    """Beyond the picture it is left out: the window goes with it."""
+    axes.plot(
+        _dates([at_s for at_s, _ in server]),
+        [error_s for _, error_s in server],
+        color=COLOURS["server"],
+        linewidth=1.4,
+        linestyle=(0, (5, 2)),
+        zorder=2.8,
+    )
 
 
 def _draw_curve(axes: Axes, curve: Curve) -> None:

@@ -2,16 +2,24 @@
 
 from tokenkit.scenario.steps.account import CreateUser, ExpectDevices, Remove
 from tokenkit.scenario.steps.app import CreateApp, Scan
-from tokenkit.scenario.steps.clock import ChangeBattery, StepClock, StopClock
+from tokenkit.scenario.steps.clock import ChangeBattery, ChangeRate, StepClock, StopClock
 from tokenkit.scenario.steps.codes import Enrol, Replay, Resync, SignIn, Unlock
 from tokenkit.scenario.steps.key import Assert, Register, SetPin
 from tokenkit.scenario.steps.plug import CloneKey, MakeKey, PlugIn, PowerCycle, Unplug
-from tokenkit.scenario.steps.time import Move, Wait
+from tokenkit.scenario.steps.server import (
+    PauseServer,
+    RestoreServer,
+    SlewServer,
+    SnapshotServer,
+    StepServer,
+)
+from tokenkit.scenario.steps.time import Move, Wait, WaitUntil
 from tokenkit.scenario.steps.token import MakeBatch, ShipSeeds
 
 AnyStep = (
     Assert
     | ChangeBattery
+    | ChangeRate
     | CloneKey
     | CreateApp
     | CreateUser
@@ -20,21 +28,27 @@ AnyStep = (
     | MakeBatch
     | MakeKey
     | Move
+    | PauseServer
     | PlugIn
     | PowerCycle
     | Register
     | Remove
     | Replay
     | Resync
+    | RestoreServer
     | Scan
     | SetPin
     | ShipSeeds
     | SignIn
+    | SlewServer
+    | SnapshotServer
     | StepClock
+    | StepServer
     | StopClock
     | Unlock
     | Unplug
     | Wait
+    | WaitUntil
 )
 
 __all__ = ["AnyStep"]

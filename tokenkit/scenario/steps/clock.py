@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -10,8 +10,8 @@ from tokenkit.errors import TokenkitError
 from tokenkit.scenario.durations import Duration, PositiveDuration, clock_text, in_words
 from tokenkit.scenario.names import CODE_DEVICES, Names
 from tokenkit.scenario.steps.base import Step
+from tokenkit.virtual import RateChange, Stuck
 from tokenkit.virtual import Step as ClockStep
-from tokenkit.virtual import Stuck
 
 if TYPE_CHECKING:
     from tokenkit.scenario.stage import Stage
@@ -50,6 +50,20 @@ class ChangeBattery(_ClockEvent, frozen=True, kw_only=True):
         token = stage.code_device(self.device).token
         self.happen(lambda: token.replace_battery(self.outage))
         stage.wait(self.outage)
+        return ()
+
+
+class ChangeRate(_ClockEvent, frozen=True, kw_only=True):
+    """From now on the clock gains ``by_ppm`` microseconds a second more than before."""
+
+    by_ppm: Annotated[float, msgspec.Meta(ge=-1000, le=1000)]
+
+    def text(self) -> str:
+        return f"the clock of {self.device} runs {self.by_ppm:+g} ppm faster than before"
+
+    def run(self, stage: "Stage") -> Iterable[str]:
+        clock = stage.code_device(self.device).token.token_clock
+        self.happen(lambda: clock.add(RateChange(stage.now(), self.by_ppm)))
         return ()
 
 

@@ -66,11 +66,13 @@ class Enrol(_CodeStep, frozen=True, kw_only=True):
 class SignIn(_CodeStep, frozen=True, kw_only=True):
     """Sign in once, or ``every`` so often ``for`` a time.
 
-    Repeated sign-ins come within a 24th of the interval about their time: an hour for a day.
+    Repeated sign-ins come within a 24th of the interval about their time: an hour for a day. A code
+    arrives ``entry`` after it was read.
     """
 
     every: PositiveDuration | None = None
     for_: PositiveDuration | None = msgspec.field(name="for", default=None)
+    entry: PositiveDuration | None = None
     user: str | None = None
 
     def check(self, names: Names) -> None:
@@ -108,7 +110,13 @@ class SignIn(_CodeStep, frozen=True, kw_only=True):
     def _once(self, stage: "Stage") -> str:
         device = stage.code_device(self.device)
         user = self.user or device.owner
-        return _sign_in(stage, device, "sign-in", user, lambda: (device.token.code(),))
+
+        def read() -> tuple[str, ...]:
+            code = device.token.code()
+            stage.wait(self.entry or 0)
+            return (code,)
+
+        return _sign_in(stage, device, "sign-in", user, read)
 
 
 class Resync(_CodeStep, frozen=True, kw_only=True):
@@ -188,5 +196,7 @@ def _show(
         device.last_code = codes[-1]
         device.record.learned(now_s, answers[0].offset_steps)
         stage.measure_window(device)
-    device.record.attempts.append(Attempted(now_s, act, outcome, device.clock_error_s(now_s)))
+    device.record.attempts.append(
+        Attempted(now_s, act, outcome, device.clock_error_s(now_s), stage.server_error_s())
+    )
     return outcome

@@ -1,10 +1,12 @@
 """Time passes, things are carried about."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from tokenkit.errors import TokenkitError
 from tokenkit.scenario.durations import PositiveDuration, in_words
 from tokenkit.scenario.names import CODE_DEVICES, Names
 from tokenkit.scenario.places import Place
@@ -28,6 +30,26 @@ class Wait(Step, frozen=True, kw_only=True):
 
     def run(self, stage: "Stage") -> Iterable[str]:
         stage.wait(self.for_)
+        return ()
+
+
+class WaitUntil(Step, frozen=True, kw_only=True):
+    """Nothing happens until true time ``at``."""
+
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+    def check(self, names: Names) -> None:
+        names.wait_until("at", self.at.timestamp())
+
+    def text(self) -> str:
+        at = self.at.astimezone(UTC)
+        return f"time passes until {at:%Y-%m-%d %H:%M:%S}" + f".{at:%f}".rstrip("0").rstrip(".")
+
+    def run(self, stage: "Stage") -> Iterable[str]:
+        late_s = stage.now() - self.at.timestamp()
+        if late_s > 0.001:  # codes are read and typed meanwhile, to the microsecond
+            raise TokenkitError(f"it is {in_words(late_s)} later already: wait until a later time")
+        stage.wait_until(self.at.timestamp())
         return ()
 
 

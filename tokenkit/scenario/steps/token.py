@@ -3,24 +3,48 @@
 import re
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from tokenkit.scenario.code_device import CodeDevice
+from tokenkit.scenario.durations import Duration, clock_text
 from tokenkit.scenario.names import Names, WrongNameError
 from tokenkit.scenario.places import Place
 from tokenkit.scenario.record import DeviceRecord, Stay
 from tokenkit.scenario.steps.base import Step
-from tokenkit.virtual import write_csv, write_pskc
+from tokenkit.virtual import Crystal, TokenSpec, write_csv, write_pskc
+from tokenkit.virtual import Step as ClockStep
 
 if TYPE_CHECKING:
     from tokenkit.scenario.stage import Stage
 
 
+class PlantedClock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A clock without whims: ``offset`` ahead when it is made, it gains ``rate_ppm`` for ever."""
+
+    offset: Duration = Duration(0)
+    rate_ppm: Annotated[float, msgspec.Meta(ge=-1000, le=1000)] = 0.0
+
+    def planted(self, spec: TokenSpec) -> TokenSpec:
+        """``spec`` with a crystal that has that rate, and nothing else."""
+        crystal = Crystal(
+            tolerance_ppm=self.rate_ppm,
+            parabola_ppm_per_c2=0.0,
+            ageing_ppm_first_year=0.0,
+            random_walk_adev_1day=0.0,
+            white_adev_1s=0.0,
+        )
+        return replace(spec, crystal=crystal)
+
+
 class MakeBatch(Step, frozen=True, kw_only=True):
-    """Make hardware tokens whose serial numbers begin with ``prefix``; ``tokens`` names them."""
+    """Make hardware tokens whose serial numbers begin with ``prefix``; ``tokens`` names them.
+
+    Their clocks are those of crystals, each with its own error, or all have the ``clock`` given.
+    """
 
     prefix: str
     tokens: Annotated[list[str], msgspec.Meta(min_length=1, max_length=1000)]
@@ -28,6 +52,7 @@ class MakeBatch(Step, frozen=True, kw_only=True):
     algorithm: Literal["SHA1", "SHA256", "SHA512"] = "SHA1"
     digits: Literal[6, 7, 8] = 6
     period: Literal[30, 60] = 30
+    clock: PlantedClock | None = None
 
     def check(self, names: Names) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_+=/:,.@-]{1,248}", self.prefix):
@@ -42,7 +67,11 @@ class MakeBatch(Step, frozen=True, kw_only=True):
 
     def text(self) -> str:
         count = len(self.tokens)
-        return f"the factory makes {count} TOTP token{'' if count == 1 else 's'}"
+        made = f"the factory makes {count} TOTP token{'' if count == 1 else 's'}"
+        if self.clock is None:
+            return made
+        clock = f"{clock_text(self.clock.offset)} off and gains {self.clock.rate_ppm:g} ppm"
+        return f"{made}, whose clock is {clock}"
 
     def run(self, stage: "Stage") -> Iterable[str]:
         batch = stage.world.make_batch(
@@ -54,7 +83,11 @@ class MakeBatch(Step, frozen=True, kw_only=True):
         )
         stage.batches[self.prefix] = batch
         for name, spec in zip(self.tokens, batch.tokens, strict=True):
+            if self.clock is not None:
+                spec = self.clock.planted(spec)
             token = stage.world.token(spec, place=self.place.environment())
+            if self.clock is not None and self.clock.offset:
+                token.token_clock.add(ClockStep(stage.now(), self.clock.offset))
             record = DeviceRecord(name, "token", spec.serial_number)
             record.period_s = self.period
             record.window_steps = stage.totp_policy.window_steps

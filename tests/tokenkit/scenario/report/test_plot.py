@@ -11,6 +11,7 @@ from tokenkit.scenario.report.plot import leaves_picture, plot
 
 START_S = 1_767_225_600.0
 DAY_S = 86_400.0
+END_S = START_S + 100 * DAY_S
 
 NEVER_ACCEPTED = """
 title = "Two days off"
@@ -29,8 +30,8 @@ expect = "not-consecutive"
 """
 
 
-def picture(device: DeviceRecord, end_s: float = START_S + 100 * DAY_S) -> str:
-    small, large = (plot(device, end_s, small, "label", "p") for small in (True, False))
+def picture(device: DeviceRecord, end_s: float = END_S) -> str:
+    small, large = (plot(device, [], end_s, small, "label", "p") for small in (True, False))
     assert small.count("<svg") == large.count("<svg") == 1
     return large
 
@@ -61,7 +62,7 @@ def test_a_window_that_follows_the_token() -> None:
     followed = picture(made)
     assert "var(--window)" in followed
     assert followed != fixed
-    assert not leaves_picture(made)
+    assert not leaves_picture(made, [], END_S)
     made.reaches += [
         (START_S + 100 * DAY_S, -220.0, -180.0),
         (START_S + 101 * DAY_S, -220.0, -180.0),
@@ -100,7 +101,7 @@ def test_a_clock_that_is_years_off_leaves_the_picture(sign: int) -> None:
     late = Attempted(START_S + 50 * DAY_S, "sign-in", "out-of-window", sign * 700 * DAY_S)
     gone = device(late, error_s=sign * 700 * DAY_S)
     text = picture(gone)
-    assert leaves_picture(gone)
+    assert leaves_picture(gone, [], END_S)
     assert "clock error, min" in text
     ticks = re.findall(r">([+−]?[\d.]+)</text>", text)
     assert max(abs(float(tick.replace("−", "-"))) for tick in ticks if tick[0] in "+−") < 15
@@ -111,7 +112,7 @@ def test_a_clock_that_is_years_off_leaves_the_picture(sign: int) -> None:
 
 def test_minutes_off_are_shown_whole() -> None:
     late = Attempted(START_S + 50 * DAY_S, "sign-in", "out-of-window", -300.0)
-    assert not leaves_picture(device(late, error_s=-300.0))
+    assert not leaves_picture(device(late, error_s=-300.0), [], END_S)
 
 
 def test_there_is_a_gap_while_a_device_is_removed() -> None:

@@ -1,0 +1,127 @@
+"""What the commands of ``tokenkit drift`` have in common: logs, seeds, policies."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+if TYPE_CHECKING:
+    from tokenkit.verifier.policy import TotpPolicy
+
+
+def _zone(ctx: click.Context, param: click.Parameter, value: str | None) -> ZoneInfo | None:
+    try:
+        return None if value is None else ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.BadParameter(f"{value!r} is no time zone such as Europe/Berlin") from None
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    from tokenkit.scenario.durations import PositiveDuration
+
+    try:
+        return float(PositiveDuration.of(value))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+seeds_option = click.option(
+    "--seeds",
+    "seed_file",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Seeds of the tokens: PSKC or CSV.",
+)
+log_option = click.option(
+    "--log",
+    "log_file",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Which code came when, and whether it was accepted; docs/observations.md says how.",
+)
+zone_option = click.option(
+    "--time-zone", "zone", callback=_zone, metavar="ZONE", help="Of times that have none."
+)
+skip_faulty_option = click.option(
+    "--skip-faulty", is_flag=True, help="Leave out lines that cannot be read."
+)
+range_option = click.option(
+    "--range",
+    "range_s",
+    default="2 days",
+    show_default=True,
+    callback=_seconds,
+    metavar="TIME",
+    help="How far off a clock may be.",
+)
+entry_option = click.option(
+    "--entry",
+    "entry_s",
+    default="12 s",
+    show_default=True,
+    callback=_seconds,
+    metavar="TIME",
+    help="Within what time a code mostly arrives after it was read.",
+)
+window_steps_option = click.option(
+    "--window-steps",
+    type=click.IntRange(0, 100),
+    metavar="N",
+    help="The verifier takes codes so many time steps around the last one. Default 1.",
+)
+policy_option = click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The verifier's policy: a file as tokenkit serve takes it.",
+)
+
+
+def check_options(range_s: float, entry_s: float) -> None:
+    """UsageError."""
+    from tokenkit.drift.diagnose import MOST_ENTRY_S, MOST_RANGE_S
+
+    for name, value_s, most_s in (
+        ("--range", range_s, MOST_RANGE_S),
+        ("--entry", entry_s, MOST_ENTRY_S),
+    ):
+        if value_s > most_s:
+            raise click.UsageError(f"{name} is {most_s:.0f} s at most")
+
+
+def totp_policy(window_steps: int | None, policy_file: Path | None) -> "TotpPolicy":
+    from tokenkit.verifier.policy import TotpPolicy
+
+    if policy_file is None:
+        return TotpPolicy(window_steps=1 if window_steps is None else window_steps)
+    if window_steps is not None:
+        raise click.UsageError("--policy says what the window is: leave out --window-steps")
+    from tokenkit.service.policy_file import policies
+
+    return policies(policy_file, "https://tokenkit.example").totp
+
+
+@contextmanager
+def progress_of_tokens() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    errors = Console(stderr=True)
+    with Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("tokens"),
+        console=errors,
+        transient=True,
+        disable=not sys.stderr.isatty() or errors.is_dumb_terminal,
+    ) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -1,0 +1,128 @@
+"""``tokenkit drift reproduce``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from tokenkit.cli.drift_options import (
+    check_options,
+    entry_option,
+    log_option,
+    policy_option,
+    progress_of_tokens,
+    range_option,
+    seeds_option,
+    skip_faulty_option,
+    totp_policy,
+    window_steps_option,
+    zone_option,
+)
+from tokenkit.cli.output import echo, print_json, say
+from tokenkit.cli.serve_options import pskc_key_option, read_seeds
+from tokenkit.errors import TokenkitError
+
+if TYPE_CHECKING:
+    from tokenkit.drift.reproduce import Reproduction
+
+_MOST_TOLD = 20
+
+
+@click.command()
+@seeds_option
+@log_option
+@click.option("--serial", metavar="N", help="The token. Default: that of the last refusal.")
+@click.option(
+    "--line",
+    "lines",
+    multiple=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Line of the log whose refusal to show; once more … Default: the last of the token.",
+)
+@zone_option
+@skip_faulty_option
+@range_option
+@entry_option
+@window_steps_option
+@policy_option
+@click.option("--whole", is_flag=True, help="Keep all rows of the token, not only what is needed.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the scenario into FILE; one that is there is replaced.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pskc_key_option
+def reproduce(
+    seed_file: Path,
+    log_file: Path,
+    serial: str | None,
+    lines: tuple[int, ...],
+    zone: ZoneInfo | None,
+    skip_faulty: bool,
+    range_s: float,
+    entry_s: float,
+    window_steps: int | None,
+    policy_file: Path | None,
+    whole: bool,
+    out: Path,
+    as_json: bool,
+    pskc_key: bytes | None,
+) -> None:
+    """Write a scenario that shows a refusal of the log again: tokenkit run FILE.
+
+    A new token, whose clock goes as the log's token's did, shows its codes when the log says so.
+    Then rows and events are left out for as long as the refusal comes. Rows that come out otherwise
+    than in the log are told and left out. No seed gets into the scenario.
+    """
+    from tokenkit.drift.diagnose import Options, diagnose
+    from tokenkit.drift.observations import read_observations
+    from tokenkit.drift.reproduce import reproduce as make
+
+    check_options(range_s, entry_s)
+    policy = totp_policy(window_steps, policy_file)
+    seeds = read_seeds(seed_file, pskc_key)
+    rows = read_observations(log_file, seeds=seeds, zone=zone, skip_faulty=skip_faulty)
+    with progress_of_tokens() as progress:
+        diagnosis = diagnose(seeds, rows, Options(range_s, entry_s, policy), progress)
+    made = make(diagnosis, rows, seeds, policy, serial_number=serial, lines=lines, whole=whole)
+    try:
+        out.write_text(made.text, "utf-8")
+    except OSError as error:
+        raise TokenkitError(f"cannot write {out}: {error.strerror}") from None
+    if as_json:
+        print_json(_as_json(made, out))
+    else:
+        _tell(made, out)
+
+
+def _tell(made: "Reproduction", out: Path) -> None:
+    rows = len(made.outcomes) + len(made.missing)
+    for line in made.lines:
+        echo(f"{made.serial_number}, line {line}: {made.outcomes[line]}, refused as in the log")
+    echo(
+        f"{len(made.outcomes)} of its {rows} rows come out as in the log, {len(made.kept)} are kept"
+    )
+    for assumed in made.assumed:
+        echo(f"assumed: {assumed}")
+    for line, why in sorted(made.missing.items())[:_MOST_TOLD]:
+        say(f"line {line} is left out: {why}")
+    if len(made.missing) > _MOST_TOLD:
+        say(f"and {len(made.missing) - _MOST_TOLD} more lines: --json tells all")
+    echo(f"run it: tokenkit run {click.format_filename(out)}")
+
+
+def _as_json(made: "Reproduction", out: Path) -> dict[str, object]:
+    return {
+        "serial_number": made.serial_number,
+        "lines": made.lines,
+        "scenario": str(out),
+        "outcomes": made.outcomes,
+        "missing": made.missing,
+        "kept": made.kept,
+        "assumed": made.assumed,
+    }
