@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenkit.cli.otp_crystals import calibrate, crystals, grade_of
 from tokenkit.cli.output import console, echo, print_json, table
 from tokenkit.cli.seed_options import pskc_password_option
 from tokenkit.cli.types import Directory, moment
@@ -47,6 +48,10 @@ def command() -> None:
     A batch of tokens is a directory with batch.json, which show and watch run, and seed files for
     a verifier: seeds.pskcxml (PSKC, RFC 6030) and seeds.csv.
     """
+
+
+command.add_command(crystals)
+command.add_command(calibrate)
 
 
 def _hex(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
@@ -101,7 +106,9 @@ def _svg(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path
     "--grade",
     default="token",
     show_default=True,
-    help="Crystals: token (trimmed by its maker), 20ppm, 50ppm or perfect.",
+    metavar="GRADE",
+    help="Crystals: token (trimmed by its maker), 20ppm, 50ppm, perfect or another that tokenkit"
+    " otp crystals shows; or a file of one that ends in .toml.",
 )
 @click.option(
     "--seed", callback=_text, help="Make the same tokens each time; without it they are random."
@@ -153,7 +160,7 @@ def make(
             algorithm=algorithm,
             digits=digits,
             period_s=int(period or 30),
-            grade=grade,
+            grade=grade_of(grade),
         )
         paths = ship_batch(batch, out, pskc_key, pskc_password)
     rows = [_row(spec, show_seeds) for spec in batch.tokens]
