@@ -82,7 +82,9 @@ def planned(
         # without a jump that happened it shows another code than in the log
         entry_s = row.high_s - row.low_s - period_s + 2.0 * _INSIDE_S
         late_s = round(over_s + _INSIDE_S, 2) if -0.01 < over_s < entry_s else 0.0
-        late_s = late_s if row.act == "sign-in" else 0.0
+        # what is tried again after a refusal may still be on the display
+        act = "sign-in" if row.counter != last_counter else row.act
+        late_s = late_s if act == "sign-in" else 0.0
         read_s = round(row.true_s - late_s, 3)
         if row.line in plan.resyncs:
             resync_s = round(read_s - 3.0 * period_s, 3)
@@ -90,13 +92,13 @@ def planned(
                 wrong[row.line] = "there is no time for the resynchronisation that it needs"
                 continue
             steps.append(Step(resync_s, {"do": "resync", "device": "token"}))
-        if row.act == "replay" and row.counter != last_counter:
+        if act == "sign-in" and row.act == "replay" and over_s > late_s:
             wrong[row.line] = "the code was not the last one that was accepted"
             continue
         if read_s < ready_s:
             wrong[row.line] = "its code was read before the one before had arrived"
             continue
-        members: dict[str, object] = {"do": row.act, "device": "token"}
+        members: dict[str, object] = {"do": act, "device": "token"}
         if late_s:
             members["entry"] = f"{late_s:g} s"
         steps.append(Step(read_s, members, row))

@@ -19,7 +19,8 @@ from tokenkit.drift.diagnosis import (
     Unplaced,
 )
 from tokenkit.drift.observations import Observation
-from tokenkit.drift.reproduce import ReproduceError, Reproduction, reproduce
+from tokenkit.drift.reproduce import Reproduction, reproduce
+from tokenkit.drift.trials import ReproduceError
 from tokenkit.scenario import parse, run
 from tokenkit.server_clock import ServerClock
 from tokenkit.server_clock import Step as ServerStep
@@ -268,6 +269,23 @@ def test_a_replay() -> None:
     assert steps(made)[-3:] == ["sign-in", "wait-until", "replay"]
 
 
+def test_a_refused_code_that_is_tried_again() -> None:
+    log = Log(entry_s=1.0)
+    log.daily(3)
+    log.token.token_clock.add(Step(log.clock.now() + 10.0, 300.0))
+    log.changed(300.0, log.clock.now() + 600.0)
+    log.clock.advance(3600.0)
+    assert not log.sign_in()
+    assert not log.replay()
+    made = reproduced(log, whole=True)
+    assert made.kept == [2, 3, 4, 5, 6]
+    log.wait(0.01)
+    assert not log.replay()  # its display has long shown another one
+    last = reproduced(log)
+    assert last.lines == [6]
+    assert last.missing == {7: "the code was not the last one that was accepted"}
+
+
 def test_a_window_that_follows_the_token() -> None:
     log = Log(TotpPolicy(drift="rate", max_window_steps=3))
     log.daily(30)
@@ -277,6 +295,18 @@ def test_a_window_that_follows_the_token() -> None:
     made = reproduced(log)
     assert 'drift = "rate"' in made.text
     assert len(made.kept) < 5
+
+
+def test_a_log_that_begins_with_refusals() -> None:
+    log = Log()
+    log.token.token_clock.add(Step(log.clock.now() + 10.0, -200.0))
+    log.wait(30)
+    assert log.daily(3) == [False, False, False]
+    made = reproduced(log)
+    assert made.missing == {}
+    assert "the clock was right when the token was enrolled, and -20" in made.assumed[1]
+    assert made.kept == [4]
+    assert reproduced(log, whole=True).kept == [2, 3, 4]
 
 
 def test_the_server_had_other_rules() -> None:
