@@ -70,7 +70,10 @@ class TrackPoint(msgspec.Struct, frozen=True):
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """A row whose code is that of ``counter``; the offset then was from ``low_s`` to ``high_s``."""
+    """A row whose code is that of ``counter``; the offset then was from ``low_s`` to ``high_s``.
+
+    ``server_s`` is what the server would have logged, had it been right: see ``ServerFault``.
+    """
 
     line: int
     server_s: float
@@ -124,8 +127,10 @@ class TokenDiagnosis(msgspec.Struct, frozen=True):
 
     ``offset_s`` and ``rate_ppm`` are those at the last observation, at ``until_s``;
     ``mean_rate_ppm`` is over the log without steps: what the clock gained by running fast, by the
-    time from ``from_s`` to ``until_s``. All are None where no code could be placed, the rates where
-    it was one. ``corrected`` counts the rows from whose times a fault of the server was taken.
+    time from ``from_s`` to ``until_s``. ``wander_ppm`` is by what the rate wanders in a year, a
+    standard deviation: 0.7 is a token that rests. All are None where no code could be placed, the
+    rates where it was one. ``corrected`` counts the rows from whose times a fault of the server was
+    taken.
     """
 
     serial_number: str
@@ -143,6 +148,7 @@ class TokenDiagnosis(msgspec.Struct, frozen=True):
     unplaced: list[Unplaced]
     sentences: list[str]
     corrected: int = 0
+    wander_ppm: float | None = None
 
 
 class ServerFault(msgspec.Struct, frozen=True):

@@ -36,17 +36,30 @@ class Fit(NamedTuple):
 
 
 def fit(prior: Belief, nodes: Sequence[Node], shown: Sequence[Shown | None], delays: Delays) -> Fit:
-    """``shown`` is the code at each of ``nodes``, None where there is none."""
-    factors = _first(prior, nodes, shown, delays)
-    smoothed = smooth(prior, nodes, factors)
-    for _ in range(_SWEEPS):
+    """``shown`` is the code at each of ``nodes``, None where there is none.
+
+    Where codes contradict each other factors may go on for ever: then it is those of one pass.
+    """
+    first, evidence = _one_pass(prior, nodes, shown, delays)
+    factors, smoothed = first, smooth(prior, nodes, first)
+    for sweep in range(_SWEEPS):
+        damping = _DAMPING if sweep < _SWEEPS // 2 else _DAMPING / 2.0
         factors = [
-            factor if code is None else _improved(factor, belief, code, delays)
+            factor if code is None else _improved(factor, belief, code, delays, damping)
             for factor, belief, code in zip(factors, smoothed.beliefs, shown, strict=True)
         ]
         before, smoothed = smoothed, smooth(prior, nodes, factors)
         if all(map(_still, before.beliefs, smoothed.beliefs)):
+            log = _log_evidence(smoothed, factors, shown, delays)
+            if log <= 0.0:  # what is no logarithm of a probability comes of no fixed point either
+                return Fit(smoothed, factors, log)
             break
+    return Fit(smooth(prior, nodes, first), first, evidence)
+
+
+def _log_evidence(
+    smoothed: Smoothed, factors: Sequence[Factor], shown: Sequence[Shown | None], delays: Delays
+) -> float:
     evidence = 0.0
     for factor, belief, predicted, code in zip(
         factors, smoothed.beliefs, smoothed.predicted, shown, strict=True
@@ -56,23 +69,23 @@ def fit(prior: Belief, nodes: Sequence[Node], shown: Sequence[Shown | None], del
             log, _, _ = moments(code, delays, mean, variance)
             evidence += log - log_mass(factor, mean, variance)
             evidence += log_mass(factor, predicted.offset, predicted.offset_variance)
-    return Fit(smoothed, factors, evidence)
+    return evidence
 
 
-def _first(
+def _one_pass(
     prior: Belief, nodes: Sequence[Node], shown: Sequence[Shown | None], delays: Delays
-) -> list[Factor]:
-    """Factors by going through the codes once."""
-    belief, before = prior, nodes[0].at
+) -> tuple[list[Factor], float]:
+    """Factors by going through the codes once, and the evidence so."""
+    belief, before, evidence = prior, nodes[0].at, 0.0
     factors = []
     for node, code in zip(nodes, shown, strict=True):
         belief, before = predict(belief, node.at - before, node), node.at
         factor = NOTHING
         if code is not None:
-            factor, _ = matched(code, delays, belief.offset, belief.offset_variance)
-            belief = update(belief, factor)
+            factor, log = matched(code, delays, belief.offset, belief.offset_variance)
+            belief, evidence = update(belief, factor), evidence + log
         factors.append(factor)
-    return factors
+    return factors, evidence
 
 
 def matched(code: Shown, delays: Delays, mean: float, variance: float) -> tuple[Factor, float]:
@@ -90,11 +103,13 @@ def _cavity(factor: Factor, belief: Belief) -> tuple[float, float]:
     return (belief.offset / belief.offset_variance - factor.shift) / precision, 1.0 / precision
 
 
-def _improved(factor: Factor, belief: Belief, code: Shown, delays: Delays) -> Factor:
+def _improved(
+    factor: Factor, belief: Belief, code: Shown, delays: Delays, damping: float
+) -> Factor:
     new, _ = matched(code, delays, *_cavity(factor, belief))
     return Factor(
-        factor.shift + _DAMPING * (new.shift - factor.shift),
-        factor.precision + _DAMPING * (new.precision - factor.precision),
+        factor.shift + damping * (new.shift - factor.shift),
+        factor.precision + damping * (new.precision - factor.precision),
     )
 
 

@@ -7,12 +7,12 @@ meet in each gap between two codes.
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tokenkit.drift.estimate import matched
 from tokenkit.drift.shown import is_stray
-from tokenkit.drift.smoother import Belief, Node, predict, update
+from tokenkit.drift.smoother import RATE_WALK, Belief, Node, predict, update
 from tokenkit.drift.track import Codes, Event, Kind, Track, follow, nodes_of
 
 _SIZES: dict[Kind, tuple[float, ...]] = {
@@ -21,11 +21,23 @@ _SIZES: dict[Kind, tuple[float, ...]] = {
 }  # seconds; ppm
 _RARE = 5.0  # minus the logarithm of the prior probability of an event in a gap
 _DOUBT = 6.0  # by how much the worth by a single pass may be off
-_APART = (0, 1, 2, 4, 8, 16)  # gaps
+_FAR = 15.0  # what is worth less by so much than the best is not looked at
+_APART = (0, 1, 2, 4, 8)  # gaps
 _LONG = 0.5  # megaseconds: in longer gaps the date of a change of rate is looked for
 _ODDS = 3.0  # natural logarithm of the odds from which on an event is believed
+# how the rate may wander, 0.7 to 21 ppm in a year, and the logarithm of how likely it is at first
+_RESTLESS = (
+    (RATE_WALK, 0.0),
+    (10.0 * RATE_WALK, -2.0),
+    (100.0 * RATE_WALK, -3.0),
+    (1000.0 * RATE_WALK, -4.0),
+)
+_UNLIKELY = 0.005
 _MOST = 12
-_TRIED = 4
+_TRIED = 3
+
+
+_Follow = Callable[[Iterable[Event]], Track]
 
 
 class Found(NamedTuple):
@@ -37,17 +49,71 @@ class Found(NamedTuple):
     before: float
 
 
-def search(codes: Codes) -> tuple[Track, list[Found]]:
-    """The most probable model, and each of its events in order of time."""
-    track = follow(codes)
+class Model(NamedTuple):
+    """What explains the codes best; ``codes.walk`` says how restless the clock is.
+
+    ``others`` are (probability, codes, track) of it and of the same with clocks more or less
+    restless: which it is matters for what is known of offset and rate, and is not known for sure.
+    """
+
+    codes: Codes
+    track: Track
+    found: list[Found]
+    others: list[tuple[float, Codes, Track]]
+
+
+def search(codes: Codes) -> Model:
+    """The most probable model, and each of its events in order of time.
+
+    A token that is carried about runs at one rate after the other: that may be told by events, or
+    if there are too many of them by a restless clock.
+    """
+    tracks: list[tuple[float, Codes, Track]] = []
+    best = -math.inf
+    for walk, log_prior in _RESTLESS:
+        restless = codes._replace(walk=walk)
+        follow = _remembered(restless)
+        # with no events, or with those that are needed if it is less restless
+        track = max((follow(each.events) for _, _, each in tracks), key=_score, default=follow(()))
+        track = max(track, follow(()), key=_score)
+        if log_prior + _score(track) > best:
+            track = _search(restless, follow)
+        tracks.append((log_prior + _score(track), restless, track))
+        best = max(best, tracks[-1][0])
+    total = sum(math.exp(log - best) for log, _, _ in tracks)
+    others = [(math.exp(log - best) / total, each, track) for log, each, track in tracks]
+    _, codes, track = max(others, key=lambda each: each[0])
+    follow = _remembered(codes)
+    found = [_found(codes, follow, track, event) for event in track.events]
+    return Model(codes, track, found, [each for each in others if each[0] > _UNLIKELY])
+
+
+def _search(codes: Codes, follow: _Follow) -> Track:
+    track = follow(())
     while len(track.events) < _MOST:
-        tried = [follow(codes, events) for events in _proposals(codes, track)]
+        tried = [follow(events) for events in _proposals(codes, track)]
         best = max(tried, key=_score, default=track)
         if best is track or _score(best) < _score(track) + _ODDS:
             break
         track = best
-    track = _pruned(codes, _moved(codes, track))
-    return track, [_found(codes, track, number) for number in range(len(track.events))]
+    return _pruned(follow, _moved(codes, follow, track))
+
+
+def _remembered(codes: Codes) -> _Follow:
+    """:func:`follow`, for models are asked for again."""
+    tracks: dict[tuple[Event, ...], Track] = {}
+
+    def remembered(events: Iterable[Event]) -> Track:
+        key = tuple(sorted(events))
+        if key not in tracks:
+            tracks[key] = follow(codes, key)
+        return tracks[key]
+
+    return remembered
+
+
+def _without(track: Track, event: Event) -> tuple[Event, ...]:
+    return tuple(each for each in track.events if each is not event)
 
 
 def _score(track: Track) -> float:
@@ -64,17 +130,19 @@ def _proposals(codes: Codes, track: Track) -> Iterator[tuple[Event, ...]]:
     plain, screened = _screened(codes, track.events)
     candidates = sorted(screened, reverse=True)
     steps = _best_apart(candidates, "step")
+    least = max(plain + _ODDS - _DOUBT, candidates[0][0] - _FAR) if candidates else 0.0
     for score, event in [*steps, *_best_apart(candidates, "rate")]:
-        if score > plain + _ODDS - _DOUBT:
+        if score > least:
             yield (*track.events, event)
     for first, last in _strays(codes, track):
         gaps = [gap for gap in (first - 1, last) if 0 <= gap < len(codes.times) - 1]
         for size in _SIZES["step"][1:]:
             yield (*track.events, *(_amid(codes, gap, "step", size) for gap in gaps))
     # a stay in the cold looks like a step, as long as nobody asks what came before and after
-    old = [(event.gap, [e for e in track.events if e is not event]) for event in track.events]
-    new = [(event.gap, list(track.events)) for score, event in steps if score > plain + _ODDS]
-    for gap, others in [*old, *new]:
+    likely = [(event.gap, _without(track, event)) for event in track.events if event.kind == "step"]
+    if steps and steps[0][0] > plain + _ODDS:
+        likely.append((steps[0][1].gap, track.events))
+    for gap, others in likely:
         pairs = sorted(_stays(codes, gap, others), reverse=True)
         for _, pair in pairs[:2]:
             yield (*others, *pair)
@@ -132,7 +200,7 @@ def _filtered(
     belief, log, before = prior, 0.0, None
     passed = []
     for nodes, time, number in steps:
-        for node in [*nodes, Node(time)]:
+        for node in [*nodes, Node(time, walk=codes.walk)]:
             if before is not None:
                 belief = predict(belief, node.at - before, node)
             before = node.at
@@ -144,15 +212,15 @@ def _filtered(
     return passed
 
 
-def _by_gap(events: Iterable[Event]) -> dict[int, list[Node]]:
+def _by_gap(codes: Codes, events: Iterable[Event]) -> dict[int, list[Node]]:
     gaps: dict[int, list[Node]] = {}
     for event in sorted(events):
-        gaps.setdefault(event.gap, []).extend(nodes_of(event))
+        gaps.setdefault(event.gap, []).extend(nodes_of(event, codes.walk))
     return gaps
 
 
 def _ahead(codes: Codes, events: Iterable[Event]) -> list[_Filtered]:
-    gaps = _by_gap(events)
+    gaps = _by_gap(codes, events)
     steps = ((gaps.get(n - 1, []), time, n) for n, time in enumerate(codes.times))
     return _filtered(codes.prior, steps, codes)
 
@@ -168,7 +236,7 @@ def _one_more(
     codes: Codes, events: Sequence[Event], ahead: list[_Filtered]
 ) -> Iterator[tuple[float, Event]]:
     """The passes from both ends meet in the gap."""
-    times, gaps = codes.times, _by_gap(events)
+    times, gaps = codes.times, _by_gap(codes, events)
     last = codes.shown[-1]
     prior = codes.prior._replace(offset=last.low_s + last.period_s / 2.0)
     mirrored = (
@@ -181,9 +249,11 @@ def _one_more(
         met = later.belief._replace(rate=-later.belief.rate, covariance=-later.belief.covariance)
         log = ahead[gap].log + later.log
         for event in _events_in(codes, gap):
-            nodes = sorted([*gaps.get(gap, []), *nodes_of(event)], key=lambda node: node.at)
+            nodes = sorted(
+                [*gaps.get(gap, []), *nodes_of(event, codes.walk)], key=lambda node: node.at
+            )
             belief, before = ahead[gap].belief, times[gap]
-            for node in [*nodes, Node(times[gap + 1])]:
+            for node in [*nodes, Node(times[gap + 1], walk=codes.walk)]:
                 belief, before = predict(belief, node.at - before, node), node.at
             yield log + _met(belief, met, prior) + _log_prior(event), event
 
@@ -215,42 +285,36 @@ def _met(ahead: Belief, behind: Belief, prior: Belief) -> float:
     return log + 0.5 * (at_offset**2 / prior.offset_variance + at_rate**2 / prior.rate_variance)
 
 
-def _moved(codes: Codes, track: Track) -> Track:
+def _moved(codes: Codes, follow: _Follow, track: Track) -> Track:
     """Each event where it fits best, now that the others are there."""
     for number in range(len(track.events)):
         event = track.events[number]
-        others = [each for each in track.events if each is not event]
-        candidates = sorted(
-            (c for c in _screened(codes, others)[1] if c[1].kind == event.kind), reverse=True
-        )
+        others = _without(track, event)
+        _, screened = _screened(codes, others)
+        candidates = sorted((c for c in screened if c[1].kind == event.kind), reverse=True)
         for _, candidate in candidates[:2]:
-            if candidate != event:
-                other = follow(codes, [*others, candidate])
-                if _score(other) > _score(track):
-                    track = other
+            other = follow((*others, candidate))
+            if _score(other) > _score(track):
+                track = other
     return track
 
 
-def _pruned(codes: Codes, track: Track) -> Track:
+def _pruned(follow: _Follow, track: Track) -> Track:
     """Without events that the others make needless."""
     while track.events:
-        without = [
-            follow(codes, [each for each in track.events if each is not event])
-            for event in track.events
-        ]
-        best = max(without, key=_score)
+        best = max((follow(_without(track, event)) for event in track.events), key=_score)
         if _score(best) + _ODDS < _score(track):
             break
         track = best
     return track
 
 
-def _found(codes: Codes, track: Track, number: int) -> Found:
-    event = track.events[number]
-    others = [each for each in track.events if each is not event]
-    log_odds = _score(track) - _score(follow(codes, others))
+def _found(codes: Codes, follow: _Follow, track: Track, event: Event) -> Found:
+    others = _without(track, event)
+    log_odds = _score(track) - _score(follow(others))
     weights: dict[int, float] = {}
-    near = [c for c in _screened(codes, others)[1] if c[1].kind == event.kind]
+    _, screened = _screened(codes, others)
+    near = [c for c in screened if c[1].kind == event.kind]
     top = max(score for score, _ in near)
     for score, each in near:
         length = max(codes.times[each.gap + 1] - codes.times[each.gap], 1e-6)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from tokenkit.drift.diagnosis import Ahead, Leaving, Placed
-from tokenkit.drift.shown import Delays
-from tokenkit.drift.smoother import Belief, predict
+from tokenkit.drift.smoother import Belief, Node, predict
+from tokenkit.drift.track import Codes
 from tokenkit.verifier import drift
 from tokenkit.verifier.policy import TotpPolicy
 from tokenkit.verifier.totp import step
@@ -20,15 +20,15 @@ _Bounds = Callable[[float], tuple[float, float]]
 
 
 def leaving(
-    rows: Sequence[Placed], period_s: int, belief: Belief, delays: Delays, policy: TotpPolicy
+    rows: Sequence[Placed], period_s: int, belief: Belief, codes: Codes, policy: TotpPolicy
 ) -> Leaving:
     """``belief`` is that at the last of ``rows``, by the server's clock."""
-    now_s = rows[-1].server_s
-    bounds = _bounds(rows, period_s, delays.mean_s, policy)
+    now_s, still = rows[-1].server_s, Node(0.0, walk=codes.walk)
+    bounds = _bounds(rows, period_s, codes.delays.mean_s, policy)
 
     def out(after_s: float) -> float:
         """How likely half of the codes are refused by then."""
-        then = predict(belief, after_s / _MS)
+        then = predict(belief, after_s / _MS, still)
         low_s, high_s = bounds(now_s + after_s)
         deviation_s = math.sqrt(then.offset_variance)
         below = _normal((low_s - then.offset) / deviation_s)
@@ -50,7 +50,7 @@ def leaving(
         return now_s + after_s
 
     def ahead(after_s: float) -> Ahead:
-        then = predict(belief, after_s / _MS)
+        then = predict(belief, after_s / _MS, still)
         low_s, high_s = bounds(now_s + after_s)
         deviation_s = math.sqrt(then.offset_variance)
         return Ahead(now_s + after_s, then.offset, deviation_s, low_s, high_s)

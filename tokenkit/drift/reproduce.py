@@ -42,11 +42,11 @@ def reproduce(
     whole: bool = False,
     progress: Progress = lambda text: None,
 ) -> Reproduction:
-    """Show the refusals on ``lines`` again, by default the last one, of ``serial_number`` if given.
+    """Show the refusals on ``lines`` again, by default the last one that can be.
 
-    All rows of the token are played first, by a new token with a clock like its own. Then rows and
-    events are left out for as long as the refusals come: unless the ``whole`` is wanted. Raises
-    ReproduceError.
+    The token is that of ``serial_number``, else that of the last refusal. All its rows are played
+    first, by a new token with a clock like its own. Then rows and events are left out for as long
+    as the refusals come, unless the ``whole`` is wanted. Raises ReproduceError.
     """
     token = _token(diagnosis, observations, serial_number, lines)
     seed = next((each for each in seeds if each.serial_number == token.serial_number), None)
@@ -57,9 +57,10 @@ def reproduce(
             f"{token.serial_number}: scenarios have tokens of 30 and 60 s, not of {seed.period_s} s"
         )
     found = timeline(diagnosis, token, observations)
-    asked = _asked(found, lines)
+    _check_asked(found, lines)
     trials = Trials(seed, policy, found, progress)
-    trials.agree(asked)
+    trials.agree()
+    asked = _asked(trials, lines)
     plan = trials.plan if whole else trials.smallest(asked)
     return _written(trials, plan, token, asked)
 
@@ -76,10 +77,8 @@ def _written(
     assert outcomes_of(text) == came
     kept = [row.line for row in plan.rows]
     assumed = [f"it was enrolled on {_utc(plan.start_s):%Y-%m-%d %H:%M} UTC", *trials.assumed]
-    assumed += [
-        f"it was resynchronised before line {line}"
-        for line in sorted(plan.resyncs.intersection(kept))
-    ]
+    for what, before in (("unlocked", plan.unlocks), ("resynchronised", plan.resyncs)):
+        assumed += [f"it was {what} before line {line}" for line in kept if line in before]
     return Reproduction(
         token.serial_number, lines, text, trials.outcomes, trials.missing, kept, assumed
     )
@@ -121,14 +120,25 @@ def _token(
     return by_serial[serial_number]
 
 
-def _asked(found: Timeline, lines: Sequence[int]) -> list[Row]:
-    refused = {row.line: row for row in found.rows if not row.accepted}
-    if not lines:
-        if not refused:
-            raise ReproduceError("no code of this token was refused: nothing to reproduce")
-        return [max(refused.values(), key=lambda row: (row.true_s, row.line))]
+def _check_asked(found: Timeline, lines: Sequence[int]) -> None:
+    refused = {row.line for row in found.rows if not row.accepted}
     for line in lines:
         if line not in refused:
             why = found.missing.get(line, "it is no refusal of this token")
             raise ReproduceError(f"line {line} cannot be shown again: {why}")
-    return sorted((refused[line] for line in set(lines)), key=lambda row: row.true_s)
+    if not refused:
+        raise ReproduceError("no code of this token was refused: nothing to reproduce")
+
+
+def _asked(trials: Trials, lines: Sequence[int]) -> list[Row]:
+    """The refusals on ``lines``, else the last one that came out as in the log."""
+    refused = [row for row in trials.plan.rows if not row.accepted]
+    asked = [row for row in refused if row.line in lines] if lines else refused[-1:]
+    gone = set(lines).difference(row.line for row in asked)
+    if gone or not asked:
+        line = min(gone) if gone else max(trials.missing)
+        raise ReproduceError(
+            f"line {line} cannot be shown again: {trials.missing[line]}. The verifier may have"
+            " other rules: see --policy and --window-steps"
+        )
+    return asked

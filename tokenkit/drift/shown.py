@@ -1,15 +1,19 @@
-"""What one code says of a clock: likelihoods of offsets, and their moments."""
+"""What one code says of a clock: the likelihood of an offset, and its moments.
+
+A code for counter c that arrives at s was read when the token's time was in its step: with a delay
+d the offset was from c·P - s + d to a step more. Delays are spread: the likelihood is a trapezoid.
+"""
 
 import math
 from typing import NamedTuple
 
 _ROOT_2 = math.sqrt(2.0)
 _ROOT_2_PI = math.sqrt(2.0 * math.pi)
-# A code that was read at quite another time, or is another token's: so likely, against all others
-STRAY = 1e-9
+# of a code that was read at quite another time, or is another token's
+_STRAY = 1e-9
 _STRAY_LOG = math.log(1e-5)
 _SLOW = 0.05  # share of codes that take longer than people usually do
-_PARTS = 6  # of the usual delay, each as if it were one delay
+_SLOWEST = 5.0  # times as long
 
 
 class Shown(NamedTuple):
@@ -20,22 +24,23 @@ class Shown(NamedTuple):
 
 
 class Delays(NamedTuple):
-    """How long after it was read a code arrives: (delay_s, share)."""
+    """How long after it was read a code arrives.
 
-    parts: tuple[tuple[float, float], ...]
+    The distribution function is linear between delays; ``kinks`` are (delay_s, by how much its
+    slope changes there).
+    """
 
-    @property
-    def mean_s(self) -> float:
-        return sum(delay_s * share for delay_s, share in self.parts)
+    kinks: tuple[tuple[float, float], ...]
+    mean_s: float
 
 
 def delays(entry_s: float) -> Delays:
-    """Up to ``entry_s``, all alike; one in twenty longer, up to 5 times that."""
-    usual = [((n + 0.5) / _PARTS * entry_s, (1.0 - _SLOW) / _PARTS) for n in range(_PARTS)]
-    slow = [
-        (times * entry_s, _SLOW * share) for times, share in ((1.25, 0.6), (2.0, 0.3), (4.0, 0.1))
-    ]
-    return Delays(tuple(usual + slow))
+    """Up to ``entry_s``, all alike; one in twenty longer, up to five times that."""
+    usual = (1.0 - _SLOW) / entry_s
+    slow = _SLOW / ((_SLOWEST - 1.0) * entry_s)
+    mean_s = entry_s * ((1.0 - _SLOW) / 2.0 + _SLOW * (1.0 + _SLOWEST) / 2.0)
+    kinks = ((0.0, usual), (entry_s, slow - usual), (_SLOWEST * entry_s, -slow))
+    return Delays(kinks, mean_s)
 
 
 def moments(
@@ -46,32 +51,25 @@ def moments(
     Its logarithm, and that logarithm's first and minus its second derivative by the mean.
     """
     deviation = math.sqrt(variance)
+    early, late = mean - shown.low_s, mean - shown.low_s - shown.period_s
     mass = slope = bend = 0.0
-    for delay_s, share in delays.parts:
-        low = (shown.low_s + delay_s - mean) / deviation
-        high = low + shown.period_s / deviation
-        if low > 38.0 or high < -38.0:
-            continue
-        at_low, at_high = _density(low), _density(high)
-        mass += share * _between(low, high)
-        slope += share * (at_low - at_high)
-        bend += share * (low * at_low - high * at_high)
-    mass += STRAY
-    slope /= mass * deviation
-    return math.log(mass), slope, slope * slope - bend / (mass * variance)
+    # a ramp from each kink on, and one down a step later
+    for delay_s, kink in delays.kinks:
+        up, down = (early - delay_s) / deviation, (late - delay_s) / deviation
+        below_up, below_down = math.erfc(-up / _ROOT_2), math.erfc(-down / _ROOT_2)
+        at_up, at_down = math.exp(-up * up / 2.0), math.exp(-down * down / 2.0)
+        mass += kink * (up * below_up - down * below_down + _DENSE * (at_up - at_down))
+        slope += kink * (below_up - below_down)
+        bend += kink * (at_up - at_down)
+    mass = max(mass * deviation / 2.0, 0.0) + _STRAY
+    slope *= 0.5 / mass
+    return math.log(mass), slope, slope * slope - bend / (mass * deviation * _ROOT_2_PI)
+
+
+_DENSE = 2.0 / _ROOT_2_PI
 
 
 def is_stray(shown: Shown, delays: Delays, mean: float, variance: float) -> bool:
     """Whether the code is rather one of another time."""
     log, _, _ = moments(shown, delays, mean, variance)
     return log < _STRAY_LOG
-
-
-def _between(low: float, high: float) -> float:
-    if low > 0.0:
-        low, high = -high, -low
-    return (math.erfc(-high / _ROOT_2) - math.erfc(-low / _ROOT_2)) / 2.0
-
-
-def _density(z: float) -> float:
-    return math.exp(-z * z / 2.0) / _ROOT_2_PI

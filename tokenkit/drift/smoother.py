@@ -30,14 +30,15 @@ class Belief(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A time in the chain, and what variance offset and rate gain there by an event."""
+    """A time in the chain, and what variance offset and rate gain there by an event.
+
+    ``walk`` is the variance that the rate gains in a megasecond up to there.
+    """
 
     at: float
     step_variance: float = 0.0
     rate_variance: float = 0.0
-
-
-NO_EVENT = Node(0.0)
+    walk: float = RATE_WALK
 
 
 class Factor(NamedTuple):
@@ -57,10 +58,10 @@ class Smoothed(NamedTuple):
     rates: list[tuple[float, float]]
 
 
-def predict(belief: Belief, time: float, node: Node = NO_EVENT) -> Belief:
+def predict(belief: Belief, time: float, node: Node) -> Belief:
     """``time`` later, after the events at ``node``."""
     offset, rate, oo, r, rr = belief
-    walk = RATE_WALK * time
+    walk = node.walk * time
     return Belief(
         offset + rate * time,
         rate,

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from tokenkit.drift.estimate import Fit, fit
 from tokenkit.drift.shown import Delays, Shown
-from tokenkit.drift.smoother import Belief, Factor, Node, smooth
+from tokenkit.drift.smoother import RATE_WALK, Belief, Factor, Node, smooth
 
 Kind = Literal["step", "rate"]
 
@@ -26,11 +26,15 @@ class Event(NamedTuple):
 
 
 class Codes(NamedTuple):
-    """All codes of a token: their times in megaseconds, in order, and what each shows."""
+    """All codes of a token: their times in megaseconds, in order, and what each shows.
+
+    ``walk`` is how restless its rate is taken to be, in ppm² a megasecond.
+    """
 
     times: list[float]
     shown: list[Shown]
     delays: Delays
+    walk: float = RATE_WALK
 
     @property
     def prior(self) -> Belief:
@@ -64,22 +68,23 @@ def follow(codes: Codes, events: Sequence[Event] = ()) -> Track:
     left = list(events)
     for number, time in enumerate(codes.times):
         while left and left[0].gap < number:
-            for node in nodes_of(left.pop(0)):
+            for node in nodes_of(left.pop(0), codes.walk):
                 nodes.append(node)
                 shown.append(None)
             event_nodes.append(len(nodes) - 1)
         code_nodes.append(len(nodes))
-        nodes.append(Node(time))
+        nodes.append(Node(time, walk=codes.walk))
         shown.append(codes.shown[number])
     return Track(
         events, nodes, code_nodes, event_nodes, fit(codes.prior, nodes, shown, codes.delays)
     )
 
 
-def nodes_of(event: Event) -> list[Node]:
+def nodes_of(event: Event, walk: float) -> list[Node]:
     if event.kind == "step":
-        return [Node(event.at), Node(event.at, step_variance=event.size**2)]
-    return [Node(event.at, rate_variance=event.size**2)]
+        before = Node(event.at, walk=walk)
+        return [before, before._replace(step_variance=event.size**2)]
+    return [Node(event.at, rate_variance=event.size**2, walk=walk)]
 
 
 def mean_rate(codes: Codes, track: Track) -> tuple[float, float]:

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from msgspec import structs
-
 from tokenkit.drift.diagnosis import (
     Change,
     Dated,
@@ -33,11 +31,7 @@ _CAUSES = {
 _SLOWEST = 25e-6  # a token in the cold, seconds a second
 
 
-def with_sentences(token: TokenDiagnosis, faults: Sequence[ServerFault]) -> TokenDiagnosis:
-    return structs.replace(token, sentences=list(_of_token(token, faults)))
-
-
-def _of_token(token: TokenDiagnosis, faults: Sequence[ServerFault]) -> list[str]:
+def of_token(token: TokenDiagnosis) -> list[str]:
     said = [_rows(token)]
     if token.offset_s is None or token.until_s is None:
         return said
@@ -89,7 +83,13 @@ def _clock(token: TokenDiagnosis, offset: Estimate, until_s: float) -> str:
         return said + "."
     said += f", at the end {_rate(now)}; on average it ran {_rate(mean)}"
     year_s = abs(mean.value) * 1e-6 * YEAR_S
-    return said + f", {seconds(year_s)} a year."
+    said += f", {seconds(year_s)} a year."
+    if token.wander_ppm is not None and token.wander_ppm > 1.0:
+        said += (
+            f" Its rate wanders by some {token.wander_ppm:.0f} ppm in a year: it is carried between"
+            " warm and cold places."
+        )
+    return said
 
 
 def _rate(rate: Estimate) -> str:

@@ -25,6 +25,7 @@ _Problem = tuple[tuple[str | int, ...], str]
 
 _MOST_TOKENS = 99_999_999  # a serial number ends in eight digits, and 0 is nobody's
 _LONGEST_YEARS = 50.0
+_SHORTEST_S = 10 * DAY_S  # tokens are enrolled on the first
 _LONGEST_MONTHS = 120.0
 _LONGEST_ENTRY_S = 3600.0
 _NAME = re.compile(r"[A-Za-z0-9_+=/:,.@-]{1,40}")
@@ -151,6 +152,8 @@ class Study(_Table, frozen=True, kw_only=True):
         """What cannot be, and where."""
         if self.end_s >= END_S:
             yield ("years",), "simulated time ends with the year 9998"
+        if self.end_s - self.start_s < _SHORTEST_S:
+            yield ("years",), f"a study lasts {in_words(_SHORTEST_S)} at least"
         yield from (
             (("person", *where), said)
             for where, said in _range_problem("entry", self.person.entry, 0.0, _LONGEST_ENTRY_S)

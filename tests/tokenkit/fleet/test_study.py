@@ -55,6 +55,7 @@ WRONG = [
     ("2026-01-01T", "9997-01-01T", 4, "simulated time ends with the year 9998"),
     ("years = 3", "years = 0", 4, "'years' must be above 0"),
     ("years = 3", "years = -1", 4, "'years' must be above 0"),
+    ("years = 3", "years = 0.02", 4, "a study lasts 10 days at least"),
     ("years = 3", "years = 51", 4, "'years' must be at most 50"),
     ("years = 3", "years = nan", 4, "'years' must be above 0"),
     ("years = 3", 'years = "3"', 4, "'years' must be a number, not text"),
