@@ -38,7 +38,7 @@ def _person(study: Study) -> Iterator[str]:
 
 
 def _crystals(name: str) -> str:
-    """Where the figures come from says firmware_sim/otp/grade.py."""
+    """Where the figures come from says firmware_sim/otp/crystals.toml."""
     grade = GRADES[name]
     crystal, spreads = grade.crystal, grade.spreads
     if not spreads:
