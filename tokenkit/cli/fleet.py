@@ -10,7 +10,7 @@ import click
 
 from tokenkit.cli.output import console, echo, print_json_text, say
 from tokenkit.cli.types import Directory
-from tokenkit.errors import MissingExtraError
+from tokenkit.errors import MissingExtraError, TokenkitError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -209,8 +209,8 @@ def _count(
                 if add is not None:
                     add(counted)
                 watch.advance(counted.partition.count * study.years, was_kept)
-    except KeyboardInterrupt:
-        if checkpoint is not None:
+    except (KeyboardInterrupt, TokenkitError):
+        if checkpoint is not None and tallies:
             folder = click.format_filename(checkpoint)
             say(f"{folder} keeps what is counted: the same command goes on from there")
         raise
