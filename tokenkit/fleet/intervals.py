@@ -20,8 +20,6 @@ from dataclasses import dataclass
 
 from scipy.special import gammainccinv, gammaincinv, ndtri
 
-from tokenkit.fleet.result import Estimate
-
 _TAIL = 0.025
 _NORMAL = -float(ndtri(_TAIL))
 
@@ -33,9 +31,6 @@ class Count:
     count: float
     low: float
     high: float
-
-    def estimate(self, unit: float) -> Estimate:
-        return Estimate(self.count * unit, self.low * unit, self.high * unit)
 
 
 def difference(a: Count, b: Count, correlation: float) -> tuple[float, float, float]:
