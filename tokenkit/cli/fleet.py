@@ -196,10 +196,12 @@ def _count(
     tallies: dict[int, Tally] = {}
     watch = Watch(study.tokens * study.years)
     kept = None
-    if checkpoint is not None:
-        kept = Checkpoint(checkpoint, study.title, digest(study), fingerprint(), watch.say)
     try:
         with ExitStack() as stack:
+            if checkpoint is not None:
+                kept = stack.enter_context(
+                    Checkpoint(checkpoint, study.title, digest(study), fingerprint(), watch.say)
+                )
             pool = stack.enter_context(_pool(scheduler, workers))
             add = stack.enter_context(token_table(study, parquet)) if parquet else None
             stack.enter_context(watch)
@@ -210,7 +212,7 @@ def _count(
                     add(counted)
                 watch.advance(counted.partition.count * study.years, was_kept)
     except (KeyboardInterrupt, TokenkitError):
-        if checkpoint is not None and tallies:
+        if checkpoint is not None and kept is not None and not kept.is_empty():
             folder = click.format_filename(checkpoint)
             say(f"{folder} keeps what is counted: the same command goes on from there")
         raise
