@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,12 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 from tokenkit.cli import main, root
+from tokenkit.cli.fleet import _adjusted
 from tokenkit.fleet import run as running
 from tokenkit.fleet.layout import COUNTS
 from tokenkit.fleet.partition import Counted, Partition
 from tokenkit.fleet.result import StudyResult
-from tokenkit.fleet.study import Study, shipped
+from tokenkit.fleet.study import Study, load, shipped
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -109,6 +111,15 @@ def test_tokens_scales_all_batches(run: Run, tokens: str, sizes: list[int]) -> N
     assert [batch.tokens for batch in found.batches] == sizes
 
 
+def test_tokens_are_so_many_in_all(run: Run) -> None:
+    """Rounded batch by batch they would be one more, or fewer."""
+    for tokens in (5, 7, 10, 33, 777, 12345):
+        for name in shipped():
+            study = _adjusted(load(name).study, None, tokens)
+            assert study.tokens == max(tokens, len(study.batch))
+            assert all(batch.tokens for batch in study.batch)
+
+
 def test_csv_has_a_line_for_each_policy_and_batch(run: Run) -> None:
     assert run("study", "study.toml", "--csv", "out.csv")[0] == 0
     with Path("out.csv").open(encoding="utf-8", newline="") as file:
@@ -173,6 +184,7 @@ def test_the_report_ends_with_its_path(run: Run) -> None:
         (("study.toml", "--report", "taken"), "taken/index.html"),
         (("study.toml", "--csv", "taken"), "taken"),
         (("study.toml", "--csv", "file/out.csv"), "file"),
+        (("study.toml", "--csv", "pipe"), "cannot write pipe: it is no ordinary file"),
         (("study.toml", "--parquet", "file"), "file"),
         (("study.toml", "--parquet", "taken", "--csv", ""), "a folder of that name"),
         (("study.toml", "--checkpoint", "taken"), "taken is no checkpoint"),
@@ -188,6 +200,7 @@ def test_wrong_usage_is_status_2(run: Run, arguments: tuple[str, ...], says: str
     Path("bad.toml").write_text(STUDY.replace("title", "tilte"), "utf-8")
     Path("file").write_text("")
     Path("taken/index.html").mkdir(parents=True)
+    os.mkfifo("pipe")
     before = files()
     status, out, err = run("study", *arguments)
     assert (status, out) == (2, "")
@@ -198,6 +211,23 @@ def test_wrong_usage_is_status_2(run: Run, arguments: tuple[str, ...], says: str
 def test_a_missing_extra_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tokenkit.cli.fleet.find_spec", lambda name: None)
     status, _, err = run("study", "study.toml")
+    assert status == 2
+    assert "pip install 'tokenkit[fleet]'" in err
+
+
+@pytest.mark.parametrize(
+    ("missing", "options"),
+    [("distributed", ("--scheduler", "local")), ("pyarrow", ("--parquet", "out"))],
+)
+def test_what_a_study_does_without_need_not_be_installed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, missing: str, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(
+        "tokenkit.cli.fleet.find_spec", lambda name: None if name == missing else find_spec(name)
+    )
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert run("study", "study.toml", "--workers", "1", "--checkpoint", "kept")[0] == 0
+    status, _, err = run("study", "study.toml", *options)
     assert status == 2
     assert "pip install 'tokenkit[fleet]'" in err
 
