@@ -2,7 +2,8 @@
 
 import math
 import shlex
-from contextlib import AbstractContextManager, ExitStack
+import signal
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from tokenkit.cli.types import Directory
 from tokenkit.errors import MissingExtraError, TokenkitError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from click.shell_completion import CompletionItem
 
     from tokenkit.fleet.pool import Pool
@@ -218,7 +221,9 @@ def _count(
                 kept = stack.enter_context(
                     Checkpoint(checkpoint, study.title, digest(study), fingerprint(), watch.say)
                 )
+            stack.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
             pool = stack.enter_context(_pool(scheduler, workers))
+            stack.enter_context(_impatience())
             add = stack.enter_context(token_table(study, parquet)) if parquet else None
             stack.enter_context(watch)
             for counted, was_kept in run(study, pool, kept):
@@ -233,6 +238,17 @@ def _count(
             say(f"{folder} keeps what is counted: the same command goes on from there")
         raise
     return result(study, [tallies[batch] for batch in range(len(study.batch))])
+
+
+@contextmanager
+def _impatience() -> "Iterator[None]":
+    """Say after Ctrl-C what is waited for, and let another one end the program."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        say("stopping: what is begun is counted first; Ctrl-C again ends at once")
+        raise
 
 
 def _pool(scheduler: str | None, workers: int | None) -> "AbstractContextManager[Pool]":

@@ -251,6 +251,7 @@ def test_a_study_that_is_cut_short_goes_on(run: Run, monkeypatch: pytest.MonkeyP
         status, out, err = run("study", *options)
     assert (status, out) == (130, "")
     assert err.splitlines() == [
+        "stopping: what is begun is counted first; Ctrl-C again ends at once",
         "kept keeps what is counted: the same command goes on from there",
         "tokenkit: interrupted",
     ]
@@ -325,10 +326,41 @@ def test_ctrl_c_on_a_local_cluster(run: Run, tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate()
     assert err.decode().splitlines() == [
+        "stopping: what is begun is counted first; Ctrl-C again ends at once",
         "kept keeps what is counted: the same command goes on from there",
         "tokenkit: interrupted",
     ]
     assert process.returncode == 130
+
+
+NEVER_ENDS = """
+import sys, threading
+from tokenkit.cli import main
+from tokenkit.fleet import run as running
+
+def count(study, part):
+    print("begun", flush=True)
+    threading.Event().wait()
+
+running.run.__defaults__ = (None, count)
+main(["fleet", "study", "study.toml", "--parquet", "out"])
+"""
+
+
+def test_ctrl_c_again_waits_for_nobody(run: Run) -> None:
+    """As while code is compiled, which takes a while the first time."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", NEVER_ENDS], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stderr
+    assert process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline().startswith(b"stopping: ")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (-signal.SIGINT, b"")
+    assert files() == {"study.toml"}
 
 
 def test_completion_knows_the_shipped_studies() -> None:
