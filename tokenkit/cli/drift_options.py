@@ -119,7 +119,7 @@ def totp_policy(window_steps: int | None, policy_file: Path | None) -> "TotpPoli
         raise click.UsageError("--policy says what the window is: leave out --window-steps")
     from tokenkit.service.policy_file import policies
 
-    return policies(policy_file, "https://tokenkit.example").totp
+    return policies(policy_file, "https://localhost").totp
 
 
 @contextmanager

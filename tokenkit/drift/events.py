@@ -21,6 +21,7 @@ _SIZES: dict[Kind, tuple[float, ...]] = {
 }  # seconds; ppm
 _RARE = 5.0  # minus the logarithm of the prior probability of an event in a gap
 _DOUBT = 6.0  # by how much the worth by a single pass may be off
+_FAR = 15.0  # what is worth less by so much than the best is not looked at
 _APART = (0, 1, 2, 4, 8)  # gaps
 _LONG = 0.5  # megaseconds: in longer gaps the date of a change of rate is looked for
 _ODDS = 3.0  # natural logarithm of the odds from which on an event is believed
@@ -129,8 +130,9 @@ def _proposals(codes: Codes, track: Track) -> Iterator[tuple[Event, ...]]:
     plain, screened = _screened(codes, track.events)
     candidates = sorted(screened, reverse=True)
     steps = _best_apart(candidates, "step")
+    least = max(plain + _ODDS - _DOUBT, candidates[0][0] - _FAR) if candidates else 0.0
     for score, event in [*steps, *_best_apart(candidates, "rate")]:
-        if score > plain + _ODDS - _DOUBT:
+        if score > least:
             yield (*track.events, event)
     for first, last in _strays(codes, track):
         gaps = [gap for gap in (first - 1, last) if 0 <= gap < len(codes.times) - 1]

@@ -22,6 +22,8 @@ from tokenkit.drift.smoother import YEAR_MS, Belief
 from tokenkit.drift.track import mean_rate
 from tokenkit.verifier.policy import TotpPolicy
 
+_SOME_TIME = 1e-6  # megaseconds: a rate is one over some time
+
 
 def told(case: Case, faults: Sequence[ServerFault], policy: TotpPolicy) -> TokenDiagnosis:
     placed, unplaced = case.placement.placed, case.placement.unplaced
@@ -54,7 +56,7 @@ def _of_model(
     first_s = placed[0].server_s
     ends = [(p, its.beliefs[-1]) for p, _, its in model.others]
     now = _now(ends)
-    several = codes.times[-1] > 0.0
+    several = codes.times[-1] > _SOME_TIME
     means = [(p, *mean_rate(each, its)) for p, each, its in model.others] if several else []
     return {
         "from_s": first_s,

@@ -10,6 +10,8 @@ from tokenkit.drift.diagnosis import Diagnosis, TokenDiagnosis
 from tokenkit.drift.plot import draw_server, draw_token
 from tokenkit.report.picture import DAY_COLOURS, picture_style, save_picture
 
+_WIDTH, _PANEL = 11.0, 3.7  # inches
+
 
 def figure(
     diagnosis: Diagnosis, tokens: Sequence[TokenDiagnosis], file: BinaryIO, form: str
@@ -18,9 +20,12 @@ def figure(
     servers = bool(diagnosis.server_faults)
     count = len(tokens) + servers
     with picture_style():
-        made = Figure(figsize=(11, 3.6 * count), layout="constrained")
+        made = Figure(figsize=(_WIDTH, _PANEL * count))
         FigureCanvasAgg(made)
-        panels = list(made.subplots(count, 1, squeeze=False)[:, 0])
+        panels = [
+            made.add_axes((0.07, 1.0 - (number + 0.85) / count, 0.92, 0.68 / count))
+            for number in range(count)
+        ]
         if servers:
             axes = panels.pop(0)
             draw_server(axes, diagnosis, DAY_COLOURS)
