@@ -20,6 +20,7 @@ SECTIONS = (
     "resync",
     "service",
     "scenario",
+    "fleet",
     "start_up",
     "uhid",
     "vm",

@@ -10,15 +10,16 @@ from tokenkit.drift.timeline import Fault, Jump, Row
 from tokenkit.verifier import TotpPolicy
 from tokenkit.verifier.seed_file import Seed
 
+ATTEMPTS = ("sign-in", "replay", "unlock", "resync")
 _BEFORE_S = 600.0  # enrolled so long before the first row
 _INSIDE_S = 0.5  # a code is read so long before its time step is over
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the scenario is to hold. ``resyncs`` are lines before which the token is resynchronised.
+    """What the scenario is to hold; ``start_s`` is true time, like all others.
 
-    ``start_s`` is true time, like all others.
+    ``unlocks`` and ``resyncs`` are lines before which the token is unlocked, resynchronised.
     """
 
     seed: Seed
@@ -27,6 +28,7 @@ class Plan:
     rows: tuple[Row, ...]
     jumps: tuple[Jump, ...]
     faults: tuple[Fault, ...]
+    unlocks: frozenset[int] = frozenset()
     resyncs: frozenset[int] = frozenset()
 
 
@@ -86,21 +88,22 @@ def planned(
         act = "sign-in" if row.counter != last_counter else row.act
         late_s = late_s if act == "sign-in" else 0.0
         read_s = round(row.true_s - late_s, 3)
-        if row.line in plan.resyncs:
-            resync_s = round(read_s - 3.0 * period_s, 3)
-            if resync_s < ready_s:
-                wrong[row.line] = "there is no time for the resynchronisation that it needs"
-                continue
-            steps.append(Step(resync_s, {"do": "resync", "device": "token"}))
+        helped_s = round(read_s - 3.0 * period_s, 3) if row.line in plan.resyncs else read_s
+        if helped_s < ready_s and row.line in plan.resyncs:
+            wrong[row.line] = "there is no time for the resynchronisation that it needs"
+            continue
         if act == "sign-in" and row.act == "replay" and over_s > late_s:
             wrong[row.line] = "the code was not the last one that was accepted"
             continue
         if read_s < ready_s:
             wrong[row.line] = "its code was read before the one before had arrived"
             continue
+        for help_, lines in (("unlock", plan.unlocks), ("resync", plan.resyncs)):
+            if row.line in lines:
+                steps.append(Step(helped_s, {"do": help_, "device": "token"}))
         members: dict[str, object] = {"do": act, "device": "token"}
         if late_s:
-            members["entry"] = f"{late_s:g} s"
+            members["entry"] = _seconds(late_s)
         steps.append(Step(read_s, members, row))
         ready_s = row.true_s
         last_counter = row.counter if row.accepted else last_counter
@@ -112,12 +115,12 @@ def _clock_steps(base: Path, jumps: Sequence[Jump]) -> Iterator[Step]:
     for before, line in zip(base.lines, base.lines[1:], strict=False):
         by_s = round(line.offset_s - before.at(line.from_s), 2)
         if by_s:
-            yield Step(line.from_s, {"do": "step-clock", "device": "token", "by": f"{by_s:g} s"})
+            yield Step(line.from_s, {"do": "step-clock", "device": "token", "by": _seconds(by_s)})
         by_ppm = round(line.ppm - before.ppm, 4)
         if by_ppm:
             yield Step(line.from_s, {"do": "change-rate", "device": "token", "by_ppm": by_ppm})
     for jump in jumps:
-        yield Step(jump.true_s, {"do": "step-clock", "device": "token", "by": f"{jump.by_s:g} s"})
+        yield Step(jump.true_s, {"do": "step-clock", "device": "token", "by": _seconds(jump.by_s)})
 
 
 def scenario_text(
@@ -132,9 +135,9 @@ def scenario_text(
         _table("[policy]", _policy(plan.policy)),
     ]
     for fault in plan.faults:
-        members: dict[str, object] = {"at": _Moment(fault.true_s), "step": f"{fault.by_s:g} s"}
+        members: dict[str, object] = {"at": _Moment(fault.true_s), "step": _seconds(fault.by_s)}
         if fault.mended_s is not None:
-            members["mended_after"] = f"{fault.mended_s - fault.true_s:g} s"
+            members["mended_after"] = _seconds(fault.mended_s - fault.true_s)
         tables.append(_table("[[server.event]]", members))
     tables += [
         _table(
@@ -146,7 +149,7 @@ def scenario_text(
                 "algorithm": seed.algorithm,
                 "digits": seed.digits,
                 "period": seed.period_s,
-                "clock": {"offset": f"{clock.offset_s:g} s", "rate_ppm": clock.ppm},
+                "clock": {"offset": _seconds(clock.offset_s), "rate_ppm": clock.ppm},
             },
         ),
         _table("[[step]]", {"do": "ship-seeds", "prefix": "REPRODUCED"}),
@@ -157,7 +160,7 @@ def scenario_text(
         if step.true_s > now_s:
             tables.append(_table("[[step]]", {"do": "wait-until", "at": _Moment(step.true_s)}))
             now_s = step.true_s
-        attempts = step.members["do"] in ("sign-in", "resync", "replay")
+        attempts = step.members["do"] in ATTEMPTS
         comment = ""
         if step.row is not None:
             now_s = step.row.true_s
@@ -182,8 +185,13 @@ def _policy(policy: TotpPolicy) -> dict[str, object]:
     for name, value in vars(policy).items():
         if value != getattr(plain, name) and name != "window_steps":
             seconds = name.endswith("_s")
-            said[name.removesuffix("_s")] = f"{value:g} s" if seconds else value
+            said[name.removesuffix("_s")] = _seconds(value) if seconds else value
     return said
+
+
+def _seconds(value: float) -> str:
+    """A duration, to the millisecond."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") + " s"
 
 
 class _Moment(float):

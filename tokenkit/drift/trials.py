@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tokenkit.drift.minimise import minimised
-from tokenkit.drift.plan import Plan, Planned, planned, scenario_text, start_before
+from tokenkit.drift.plan import ATTEMPTS, Plan, Planned, planned, scenario_text, start_before
 from tokenkit.drift.planted import Path
 from tokenkit.drift.timeline import Fault, Jump, Row, Timeline
 from tokenkit.errors import TokenkitError
@@ -13,7 +13,6 @@ from tokenkit.verifier.seed_file import Seed
 
 _ACCEPTED = "accepted"
 _MOST_CORRECTIONS = 60
-_ATTEMPTS = ("sign-in", "resync", "replay")
 _Part = Row | Jump | Fault
 Progress = Callable[[str], None]
 
@@ -42,10 +41,10 @@ class Trials:
     def agree(self) -> None:
         """Leave out what does not come out as in the log, and say so.
 
-        A token whose codes are taken again after a refusal was resynchronised meanwhile. One that
-        is refused before any other code was right at some time before the log begins.
+        A token whose codes are taken again after refusals was unlocked or resynchronised meanwhile.
+        One that is refused before any other code was right at some time before the log begins.
         """
-        tried: set[int] = set()
+        tried: set[tuple[int, str]] = set()
         for number in range(_MOST_CORRECTIONS):
             self._progress(f"playing {len(self.plan.rows)} rows, {number} corrections so far")
             laid, outcomes = self._play(self.plan)
@@ -54,14 +53,17 @@ class Trials:
             if row is None:
                 self._path, self.outcomes = laid.path, outcomes
                 return
-            may_help = row.line not in tried and row.line not in wrong
-            tried.add(row.line)
-            if may_help and row.accepted and outcomes[row.line] == "out-of-window":
+            outcome = outcomes.get(row.line, "")
+            helps = (row.line, outcome) not in tried
+            tried.add((row.line, outcome))
+            if helps and row.accepted and outcome == "out-of-window":
                 self.plan = replace(self.plan, resyncs=self.plan.resyncs | {row.line})
-            elif may_help and row is self.plan.rows[0] and not self.assumed and not row.accepted:
+            elif helps and row.accepted and outcome == "locked":
+                self.plan = replace(self.plan, unlocks=self.plan.unlocks | {row.line})
+            elif helps and row is self.plan.rows[0] and outcome == _ACCEPTED and not self.assumed:
                 self._assume_past(row)
             else:
-                self._leave_out(row, wrong.get(row.line), outcomes.get(row.line, ""))
+                self._leave_out(row, wrong.get(row.line), outcome)
         raise ReproduceError(
             f"more than {_MOST_CORRECTIONS} rows come out otherwise than in the log: the verifier"
             " has other rules; say which by --policy or --window-steps"
@@ -83,7 +85,7 @@ class Trials:
             why = f"{logged} in the log, {outcome} by this policy"
         self.missing[row.line] = why
         rows = tuple(each for each in self.plan.rows if each != row)
-        self.plan = replace(self.plan, rows=rows, resyncs=self.plan.resyncs - {row.line})
+        self.plan = replace(self.plan, rows=rows)
 
     def smallest(self, asked: Sequence[Row]) -> Plan:
         """The plan of fewest rows and events that shows the same refusals for the same reasons."""
@@ -149,7 +151,7 @@ class Trials:
         enrolled, *attempts = outcomes_of(scenario_text(laid, None, "a trial", ""))
         if enrolled != _ACCEPTED:
             raise ReproduceError(f"the token cannot be enrolled with such a clock: {enrolled}")
-        shown = [step for step in laid.steps if step.members["do"] in _ATTEMPTS]
+        shown = [step for step in laid.steps if step.members["do"] in ATTEMPTS]
         pairs = zip(shown, attempts, strict=True)
         return laid, {step.row.line: outcome for step, outcome in pairs if step.row is not None}
 
