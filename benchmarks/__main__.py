@@ -17,6 +17,7 @@ SECTIONS = (
     "chromium",
     "totp",
     "resync",
+    "diagnose",
     "service",
     "scenario",
     "start_up",

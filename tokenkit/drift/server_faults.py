@@ -113,9 +113,15 @@ def _dated(after_s: float, before_s: float) -> Dated:
 
 
 def _mean(shifts: Sequence[Shift]) -> Estimate:
-    """How far the server was ahead: tokens fall back by as much."""
-    weights = [1.0 / max(shift.deviation_s, 0.1) ** 2 for shift in shifts]
-    total = sum(weights)
-    value = -sum(w * shift.by_s for w, shift in zip(weights, shifts, strict=True)) / total
+    """How far the server was ahead: tokens fall back by as much.
+
+    There and back a token may have been measured by the same code, so that it counts once.
+    """
+    best: dict[str, Shift] = {}
+    for shift in sorted(shifts, key=lambda shift: shift.deviation_s):
+        best.setdefault(shift.token, shift)
+    weights = {token: 1.0 / max(shift.deviation_s, 0.1) ** 2 for token, shift in best.items()}
+    total = sum(weights.values())
+    value = -sum(weight * best[token].by_s for token, weight in weights.items()) / total
     deviation = 1.0 / math.sqrt(total)
     return Estimate(value, deviation, value - 1.96 * deviation, value + 1.96 * deviation)
