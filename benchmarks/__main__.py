@@ -20,6 +20,7 @@ SECTIONS = (
     "diagnose",
     "service",
     "scenario",
+    "fleet",
     "start_up",
     "uhid",
     "vm",

@@ -24,20 +24,26 @@ class Row:
     held: bool | None = None
 
 
-def cost_of(contenders: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Seconds a call of each contender, the best of several turns taken in rotation."""
+def cost_of(
+    contenders: Mapping[str, Callable[[], object]],
+    now_s: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
+    """Seconds a call of each contender, the best of several turns taken in rotation.
+
+    With ``time.process_time`` for ``now_s`` they are those of a processor, whoever else has it.
+    """
     counts = {}
     for name, call in contenders.items():
         call()
-        start = time.perf_counter()
+        start = now_s()
         call()
-        counts[name] = max(1, int(TURN_S / max(time.perf_counter() - start, 1e-9)))
+        counts[name] = max(1, int(TURN_S / max(now_s() - start, 1e-9)))
     best = dict.fromkeys(contenders, float("inf"))
     for _ in range(TURNS):
         for name, call in contenders.items():
             turn = range(counts[name])
-            start = time.perf_counter()
+            start = now_s()
             for _ in turn:
                 call()
-            best[name] = min(best[name], (time.perf_counter() - start) / counts[name])
+            best[name] = min(best[name], (now_s() - start) / counts[name])
     return best

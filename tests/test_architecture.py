@@ -28,7 +28,7 @@ OUTSIDE = {
 }
 OUTSIDE_MODULES = {"random", "secrets"}
 HEAVY = ["sqlalchemy", "numpy", "matplotlib", "fido2", "rich", "msgspec", "firmware_sim"]
-HEAVY += ["starlette", "uvicorn", "botocore"]
+HEAVY += ["starlette", "uvicorn", "botocore", "numba", "distributed", "pyarrow", "scipy"]
 
 
 def sources(package: str) -> list[Path]:
@@ -140,6 +140,8 @@ def test_the_check_itself(source: str, uses: list[str]) -> None:
         "from tokenkit.cli import main\ntry: main(['serve', '--help'])\nexcept SystemExit: pass",
         "from tokenkit.cli import main\ntry: main(['ctl', '--help'])\nexcept SystemExit: pass",
         "from tokenkit.cli import main\ntry: main(['db', '--help'])\nexcept SystemExit: pass",
+        "from tokenkit.cli import main\ntry: main(['fleet', 'study', '--help'])\n"
+        "except SystemExit: pass",
     ],
     ids=[
         "import",
@@ -149,6 +151,7 @@ def test_the_check_itself(source: str, uses: list[str]) -> None:
         "serve --help",
         "ctl --help",
         "db --help",
+        "fleet study --help",
     ],
 )
 def test_start_up_is_lean(program: str) -> None:

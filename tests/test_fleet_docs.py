@@ -1,20 +1,25 @@
 """What docs/fleet.md and docs/drift.md say of studies and clocks is so, and is all."""
 
 import re
+import shlex
 from datetime import UTC
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 
 from firmware_sim.otp.grade import GRADES
 from firmware_sim.world.environment import PLACES, DailyCycle
 from firmware_sim.world.oscillator import Crystal
+from tokenkit.cli.fleet import command
 from tokenkit.fleet.export import SUMMARY, TOKENS
 from tokenkit.fleet.habits import HABITS
 from tokenkit.fleet.layout import COUNTS
+from tokenkit.fleet.rules import Policy, peers
 from tokenkit.fleet.study import Batch, BatteryChange, Person, Study, parse, shipped
 from tokenkit.fleet.tally import MEASURES
+from tokenkit.verifier import TotpPolicy
 
 ROOT = Path(__file__).parents[1]
 FLEET = (ROOT / "docs/fleet.md").read_text("utf-8")
@@ -84,6 +89,43 @@ def test_the_study_shown_is_one() -> None:
     study = parse(text, "study.toml").study
     assert study.tokens == 7000
     assert study.start.tzinfo == UTC
+
+
+def test_every_rule_of_a_policy_is_documented() -> None:
+    table = FLEET[FLEET.index("| `[[policy]]` | what") :].partition("\n\n")[0]
+    assert set(re.findall(r"[|\[ ]`([a-z_]+)`", table)) >= {*Policy.__struct_fields__}
+    policy = TotpPolicy()
+    for said in (
+        f"[`window_steps` = {policy.window_steps}]",
+        f"[`max_window_steps` = {policy.max_window_steps}]",
+        f"[`max_rate_ppm` = {policy.max_rate_ppm:g}]",
+        f"[`entry` = {policy.entry_s:g} s]",
+        f"[`resync_range` = {policy.resync_range_s / 3600:g} h]",
+        f"[`enrol_range` = {policy.enrol_range_s / 3600:g} h]",
+        f"[`delay` = {policy.delay_s:g} s]",
+        f"[`lock_after` = {policy.lock_after}]",
+    ):
+        assert said in table
+
+
+def test_every_peer_is_documented() -> None:
+    table = FLEET[FLEET.index("| `peer` |") :].partition("\n\n")[0]
+    found = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", table, re.MULTILINE))
+    assert found.keys() - {"peer"} == peers().keys()
+    for name, peer in peers().items():
+        title, learns, window, _ = found[name].split(" | ")
+        assert (title, learns) == (peer.title, peer.learn)
+        reach = peer.window_steps if peer.window is None else f"{peer.window:g} s"
+        assert window.startswith(f"±{reach}")
+
+
+def test_the_commands_are_there() -> None:
+    lines = re.findall(r"^tokenkit fleet (\w+)(.*?)(?:  +#.*)?$", FLEET, re.MULTILINE)
+    assert len(lines) > 5
+    for name, rest in lines:
+        called = command.get_command(click.Context(command), name)
+        assert called is not None
+        called.make_context(name, shlex.split(rest))  # UsageError for what it does not know
 
 
 def test_every_shipped_study_is_documented() -> None:

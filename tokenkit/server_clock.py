@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tokenkit.errors import TokenkitError
 
-ADJTIME_PPM = 500.0  # as fast as adjtime and ntpd slew: RFC 5905 section 11.3, MAXFREQ
+ADJTIME_PPM = 500.0  # as fast as adjtime and ntpd slew: RFC 5905 appendix A, MAXFREQ
 _FASTEST_PPM = 100_000.0  # chrony's default maxslewrate is 83,333 ppm
 _SMEAR_S = 86_401.0  # noon to noon, UTC, around a leap second
 _HASH = float(2**64)

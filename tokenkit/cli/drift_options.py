@@ -109,6 +109,24 @@ def totp_policy(window_steps: int | None, policy_file: Path | None) -> "TotpPoli
 
 
 @contextmanager
+def progress_in_words() -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what is under way, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    errors = Console(stderr=True)
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=errors,
+        transient=True,
+        disable=not sys.stderr.isatty() or errors.is_dumb_terminal,
+    ) as line:
+        task = line.add_task("", total=None)
+        yield lambda text: line.update(task, description=text)
+
+
+@contextmanager
 def progress_of_tokens() -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error, if that is a terminal."""
     from rich.console import Console

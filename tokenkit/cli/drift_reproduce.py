@@ -11,6 +11,7 @@ from tokenkit.cli.drift_options import (
     entry_option,
     log_option,
     policy_option,
+    progress_in_words,
     progress_of_tokens,
     range_option,
     seeds_option,
@@ -89,7 +90,17 @@ def reproduce(
     rows = read_observations(log_file, seeds=seeds, zone=zone, skip_faulty=skip_faulty)
     with progress_of_tokens() as progress:
         diagnosis = diagnose(seeds, rows, Options(range_s, entry_s, policy), progress)
-    made = make(diagnosis, rows, seeds, policy, serial_number=serial, lines=lines, whole=whole)
+    with progress_in_words() as tell:
+        made = make(
+            diagnosis,
+            rows,
+            seeds,
+            policy,
+            serial_number=serial,
+            lines=lines,
+            whole=whole,
+            progress=tell,
+        )
     try:
         out.write_text(made.text, "utf-8")
     except OSError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokenkit.cli.output import console, echo, print_json_text
+from tokenkit.cli.output import console, echo, print_json_text, say
 from tokenkit.cli.types import Directory
 from tokenkit.errors import MissingExtraError
 
@@ -52,7 +52,7 @@ def _complete(
 @click.option("--seed", type=int, help="In the place of the study's own.")
 @click.option(
     "--tokens",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 99_999_999),
     metavar="N",
     help="So many in all, for a quick look: each batch shrinks or grows alike.",
 )
@@ -120,17 +120,19 @@ def study(
         export.write_csv(result, csv_file)
     if parquet is not None:
         export.write_summary(result, parquet)
+    page = None
     if report is not None:
         from tokenkit.fleet.report import write_report
 
-        path = write_report(result, report, _again(file, seed, tokens))
-        echo(f"report: {click.format_filename(path)}", err=as_json)
+        page = write_report(result, report, _again(file, seed, tokens))
     if as_json:
         print_json_text(result.to_json().decode())
     else:
         from tokenkit.fleet.terminal import print_result
 
         print_result(result, console())
+    if page is not None:
+        echo(f"report: {click.format_filename(page)}", err=as_json)
 
 
 def _again(file: str, seed: int | None, tokens: int | None) -> str:
@@ -192,30 +194,26 @@ def _count(
     from tokenkit.fleet.watch import Watch
 
     tallies: dict[int, Tally] = {}
-    with ExitStack() as stack:
-        watch = Watch(study.tokens * study.years)
-        kept = None
-        if checkpoint is not None:
-            kept = Checkpoint(checkpoint, study.title, digest(study), fingerprint(), watch.say)
-        pool = stack.enter_context(_pool(scheduler, workers))
-        add = stack.enter_context(token_table(study, parquet)) if parquet is not None else None
-        stack.enter_context(watch)
-        try:
+    watch = Watch(study.tokens * study.years)
+    kept = None
+    if checkpoint is not None:
+        kept = Checkpoint(checkpoint, study.title, digest(study), fingerprint(), watch.say)
+    try:
+        with ExitStack() as stack:
+            pool = stack.enter_context(_pool(scheduler, workers))
+            add = stack.enter_context(token_table(study, parquet)) if parquet else None
+            stack.enter_context(watch)
             for counted, was_kept in run(study, pool, kept):
-                batch = counted.partition.batch
-                tallies[batch] = (
-                    tallies[batch] + counted.tally if batch in tallies else counted.tally
-                )
+                batch, tally = counted.partition.batch, counted.tally
+                tallies[batch] = tallies[batch] + tally if batch in tallies else tally
                 if add is not None:
                     add(counted)
                 watch.advance(counted.partition.count * study.years, was_kept)
-        except KeyboardInterrupt:
-            if checkpoint is not None:
-                watch.say(
-                    f"{click.format_filename(checkpoint)} keeps what is counted:"
-                    " the same command goes on from there"
-                )
-            raise
+    except KeyboardInterrupt:
+        if checkpoint is not None:
+            folder = click.format_filename(checkpoint)
+            say(f"{folder} keeps what is counted: the same command goes on from there")
+        raise
     return result(study, [tallies[batch] for batch in range(len(study.batch))])
 
 

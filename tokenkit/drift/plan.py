@@ -10,15 +10,16 @@ from tokenkit.drift.timeline import Fault, Jump, Row
 from tokenkit.verifier import TotpPolicy
 from tokenkit.verifier.seed_file import Seed
 
+ATTEMPTS = ("sign-in", "replay", "unlock", "resync")
 _BEFORE_S = 600.0  # enrolled so long before the first row
 _INSIDE_S = 0.5  # a code is read so long before its time step is over
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the scenario is to hold. ``resyncs`` are lines before which the token is resynchronised.
+    """What the scenario is to hold; ``start_s`` is true time, like all others.
 
-    ``start_s`` is true time, like all others.
+    ``unlocks`` and ``resyncs`` are lines before which the token is unlocked, resynchronised.
     """
 
     seed: Seed
@@ -27,6 +28,7 @@ class Plan:
     rows: tuple[Row, ...]
     jumps: tuple[Jump, ...]
     faults: tuple[Fault, ...]
+    unlocks: frozenset[int] = frozenset()
     resyncs: frozenset[int] = frozenset()
 
 
@@ -82,21 +84,24 @@ def planned(
         # without a jump that happened it shows another code than in the log
         entry_s = row.high_s - row.low_s - period_s + 2.0 * _INSIDE_S
         late_s = round(over_s + _INSIDE_S, 2) if -0.01 < over_s < entry_s else 0.0
-        late_s = late_s if row.act == "sign-in" else 0.0
+        # what is tried again after a refusal may still be on the display
+        act = "sign-in" if row.counter != last_counter else row.act
+        late_s = late_s if act == "sign-in" else 0.0
         read_s = round(row.true_s - late_s, 3)
-        if row.line in plan.resyncs:
-            resync_s = round(read_s - 3.0 * period_s, 3)
-            if resync_s < ready_s:
-                wrong[row.line] = "there is no time for the resynchronisation that it needs"
-                continue
-            steps.append(Step(resync_s, {"do": "resync", "device": "token"}))
-        if row.act == "replay" and row.counter != last_counter:
+        helped_s = round(read_s - 3.0 * period_s, 3) if row.line in plan.resyncs else read_s
+        if helped_s < ready_s and row.line in plan.resyncs:
+            wrong[row.line] = "there is no time for the resynchronisation that it needs"
+            continue
+        if act == "sign-in" and row.act == "replay" and over_s > late_s:
             wrong[row.line] = "the code was not the last one that was accepted"
             continue
         if read_s < ready_s:
             wrong[row.line] = "its code was read before the one before had arrived"
             continue
-        members: dict[str, object] = {"do": row.act, "device": "token"}
+        for help_, lines in (("unlock", plan.unlocks), ("resync", plan.resyncs)):
+            if row.line in lines:
+                steps.append(Step(helped_s, {"do": help_, "device": "token"}))
+        members: dict[str, object] = {"do": act, "device": "token"}
         if late_s:
             members["entry"] = f"{late_s:g} s"
         steps.append(Step(read_s, members, row))
@@ -155,7 +160,7 @@ def scenario_text(
         if step.true_s > now_s:
             tables.append(_table("[[step]]", {"do": "wait-until", "at": _Moment(step.true_s)}))
             now_s = step.true_s
-        attempts = step.members["do"] in ("sign-in", "resync", "replay")
+        attempts = step.members["do"] in ATTEMPTS
         comment = ""
         if step.row is not None:
             now_s = step.row.true_s

@@ -61,7 +61,9 @@ def through(
         if passed == 0:  # it cannot have drifted there
             gate = gates[at]
             jump_s = (pivot.from_s + gate.true_s) / 2.0
-            offset_s = min(max(aim(gate.true_s), gate.low_s + _MARGIN_S), gate.high_s - _MARGIN_S)
+            # twice as far from the edges: it is rounded, and gates may be a moment apart
+            low_s, high_s = gate.low_s + 2.0 * _MARGIN_S, gate.high_s - 2.0 * _MARGIN_S
+            offset_s = min(max(aim(gate.true_s), low_s), high_s)
             lines.append(Line(round(jump_s, 3), round(offset_s, 2), 0.0))
             continue
         at += passed

@@ -85,9 +85,11 @@ def timeline(
             missing[placed.line] = "the log does not say whether it was accepted"
         else:
             rows.append(row(placed.line, placed.counter, placed.accepted, "sign-in"))
+    used = {each.counter for each in rows if each.accepted}
     for other in token.unplaced:
-        if other.reason == "replayed" and other.counter is not None and other.accepted is False:
-            rows.append(row(other.line, other.counter, False, "replay"))
+        again = other.reason == "replayed" and other.accepted is not None
+        if again and other.counter is not None and not (other.accepted and other.counter in used):
+            rows.append(row(other.line, other.counter, bool(other.accepted), "replay"))
         else:
             missing[other.line] = _WHY.get(other.reason, other.reason)
     rows.sort(key=lambda each: (each.true_s, each.line))

@@ -14,6 +14,7 @@ def assumptions(study: Study) -> list[str]:
         *_person(study),
         *(_crystals(grade) for grade in _each(batch.grade for batch in study.batch)),
         _places(_each(place for batch in study.batch for place in batch.places)),
+        _server(study),
         "A code is taken for right if its counter is in the window. That two codes of a window are"
         " alike by accident, about twice in a million sign-ins, is left out.",
     ]
@@ -30,7 +31,8 @@ def _person(study: Study) -> Iterator[str]:
     low, high = (in_words(each) for each in person.entry)
     yield (
         f"{tries}{following} before one gives up: that is a lock-out. {in_words(person.help)} later"
-        " two consecutive codes resynchronise the token."
+        " two consecutive codes resynchronise the token; where they do not, it is replaced by one"
+        " with the same crystal whose clock is right."
     )
     yield f"A code arrives {low} to {high} after it was read, each time as likely as any other."
 
@@ -49,8 +51,26 @@ def _crystals(name: str) -> str:
         f" {-parabola.mean:g} ± {parabola.limit:g} ppm/°C² away from"
         f" {turnover.mean:g} ± {turnover.limit:g} °C, age by {ageing.standard_deviation:g} ppm in"
         f" the first year (none by more than {ageing.limit:g}) and then like the logarithm of time,"
-        f" and wander at random: Allan deviation {crystal.random_walk_adev_1day:.0e} at a day."
+        f" and wander at random: Allan deviation {_power(crystal.random_walk_adev_1day)} at a day."
     )
+
+
+def _power(value: float) -> str:
+    """``2 · 10⁻⁸``."""
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{mantissa} · 10{str(int(exponent)).translate(_RAISED)}"
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _server(study: Study) -> str:
+    """Roughly: its events are in the study file."""
+    clock, events = study.server.clock, len(study.server.event)
+    text = "is right at all times" if clock == "perfect" else f"is {clock}"
+    if events:
+        text += f", and goes wrong {'once' if events == 1 else f'{events} times'}"
+    return f"The verifier's clock {text}."
 
 
 def _places(names: list[str]) -> str:

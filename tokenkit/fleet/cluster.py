@@ -2,10 +2,12 @@
 
 import logging
 import pickle
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from distributed import Client, LocalCluster
@@ -14,12 +16,11 @@ from distributed.scheduler import KilledWorker
 from tokenkit.errors import TokenkitError
 from tokenkit.fleet.fingerprint import fingerprint
 from tokenkit.fleet.partition import Partition
-from tokenkit.fleet.pool import Count, processors
+from tokenkit.fleet.pool import LOOK_S, Count, processors
 
 LOCAL = "local"  # in the place of a scheduler's address
 _CONNECT_S = 10  # to a scheduler
 _JOIN_S = 60  # for its first worker
-_LOOK_S = 5.0  # how often the workers are counted
 
 
 class ClusterError(TokenkitError):
@@ -38,7 +39,7 @@ class Cluster:
         self._address = address
         self._errand = _errand(fingerprint())
         self._ahead = 0
-        self._looked_s = -_LOOK_S
+        self._looked_s = -LOOK_S
 
     def submit(self, count: Count, part: Partition) -> "Future[bytes | str]":
         return self._executor.submit(self._errand, pickle.dumps((count, part)))
@@ -47,10 +48,7 @@ class Cluster:
         try:
             archive = done.result()
         except CancelledError:
-            raise ClusterError(
-                f"the scheduler {self._address} has gone: start it again, and the study; with"
-                " --checkpoint it goes on where it was"
-            ) from None
+            raise self._gone() from None
         except KilledWorker as error:
             raise ClusterError(
                 f"{error.allowed_failures + 1} workers died counting the same tokens, the last was"
@@ -64,47 +62,97 @@ class Cluster:
         return archive
 
     def ahead(self) -> int:
+        """Twice the threads there are. It is also how a scheduler is missed that said good-bye."""
         now_s = time.perf_counter()
-        if now_s - self._looked_s >= _LOOK_S:
+        if now_s - self._looked_s >= LOOK_S:
             self._looked_s = now_s
-            threads = self._client.nthreads()  # type: ignore[no-untyped-call]
+            try:
+                threads = self._client.nthreads()  # type: ignore[no-untyped-call]
+            except OSError:
+                raise self._gone() from None
             self._ahead = 2 * max(1, sum(threads.values()))
         return self._ahead
+
+    def _gone(self) -> ClusterError:
+        return ClusterError(
+            f"the scheduler {self._address} has gone: start it again, and the study; with"
+            " --checkpoint it goes on where it was"
+        )
 
 
 @contextmanager
 def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
     """The cluster of the ``scheduler`` at that address; ``local``: a new one of ``workers``."""
     if scheduler == LOCAL:
-        with (
-            LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers or processors(),
-                threads_per_worker=1,
-                dashboard_address=None,
-                silence_logs=logging.ERROR,
-            ) as made,
-            cluster(made.scheduler_address) as pool,
-        ):
+        with _local(workers or processors()) as made, cluster(made.scheduler_address) as pool:
             yield pool
         return
-    try:
-        client = Client(  # type: ignore[no-untyped-call]
-            scheduler, timeout=_CONNECT_S, set_as_default=False
-        )
-    except (OSError, ValueError) as error:
-        raise ClusterError(
-            f"no Dask scheduler answers at {scheduler} ({error}): is it as in"
-            " tcp://HOST:8786, and does `dask scheduler` run there?"
-        ) from None
-    with client:
+    with _quiet(), _connect(scheduler) as client:
         try:
             client.wait_for_workers(1, timeout=_JOIN_S)
         except TimeoutError:
             raise ClusterError(
                 f"the scheduler {scheduler} has no workers: start some by `dask worker {scheduler}`"
             ) from None
-        executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
+        executor = client.get_executor(pure=False)
         yield Cluster(client, executor, scheduler)
+
+
+class _Client(Client):
+    """A client that is closed if it cannot connect: else a garbage collection would do that, in
+    whichever thread it happens, be it one of Dask's own, that then waits for itself."""
+
+    def __init__(self, scheduler: str) -> None:
+        try:
+            super().__init__(  # type: ignore[no-untyped-call]
+                scheduler, timeout=_CONNECT_S, set_as_default=False
+            )
+        except BaseException:
+            self.close()  # type: ignore[no-untyped-call]
+            raise
+
+
+def _connect(scheduler: str) -> _Client:
+    try:
+        return _Client(scheduler)
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {scheduler} ({error}): is it as in"
+            " tcp://HOST:8786, and does `dask scheduler` run there?"
+        ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Dask's client would log of a lost scheduler, with its traceback, ClusterError says."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _local(workers: int) -> LocalCluster:
+    """A new cluster, whose processes do not hear the Ctrl-C that is meant for this one.
+
+    Threads and processes inherit which signals are blocked: its own, and those that they start
+    in the place of killed ones.
+    """
+    resource_tracker.ensure_running()  # the thread that starts it unblocks the signal
+    blocks = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocks else set()
+    try:
+        return LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",  # else a warning if 8787 is taken
+            silence_logs=logging.ERROR,
+        )
+    finally:
+        if blocks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _errand(code: str) -> Callable[[bytes], bytes | str]:

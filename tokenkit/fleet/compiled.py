@@ -12,26 +12,34 @@
 
 import hashlib
 import inspect
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
-from tokenkit.errors import MissingExtraError
+from tokenkit.errors import MissingExtraError, TokenkitError
 
 try:
-    from numba import njit
+    from numba import config, njit
     from numba.extending import register_jitable
 except ImportError:
     raise MissingExtraError("a study of fleets", "fleet") from None
+if config.DISABLE_JIT:
+    raise TokenkitError("a study of fleets runs compiled code: unset NUMBA_DISABLE_JIT")
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def shared(function: _Function) -> _Function:
-    """Let compiled code call ``function``, which stays the Python function that it is."""
+    """Let compiled code call ``function``, which stays the Python function that it is.
+
+    It takes and returns numbers, tuples, records and arrays, and makes no arrays: so nobody counts
+    references to them, which would cost more than a time step of a token.
+    """
     if function not in _shared:
-        _shared.add(register_jitable(function))
+        _shared.add(register_jitable(_nrt=False)(function))
     return function
 
 
@@ -47,13 +55,13 @@ def compiled(function: _Function) -> _Function:
     """
     assert isinstance(function, FunctionType)
     code = function.__code__
-    closure = (*(function.__closure__ or ()), CellType(fingerprint(function)))
+    # the same function with one more variable of an enclosing one, which it does not use
     keyed = FunctionType(
         code.replace(co_freevars=(*code.co_freevars, "fingerprint")),
         function.__globals__,
         function.__name__,
         function.__defaults__,
-        closure,
+        (*(function.__closure__ or ()), CellType(fingerprint(function))),
     )
     keyed.__qualname__ = function.__qualname__
     kernel: Any = njit(nogil=True, error_model="numpy")(keyed)
@@ -71,7 +79,7 @@ def fingerprint(function: Callable[..., Any]) -> str:
         name = f"{part.__module__}.{part.__qualname__}"
         if name in found:
             continue
-        found[name] = inspect.getsource(part)
+        found[name] = _source(part)
         if not isinstance(part, FunctionType):
             continue
         variables = part.__globals__ | dict(inspect.getclosurevars(part).nonlocals)
@@ -82,8 +90,16 @@ def fingerprint(function: Callable[..., Any]) -> str:
             if isinstance(value, FunctionType | type):
                 todo.append(value)
             elif not isinstance(value, ModuleType):
-                found[f"{name}: {used}"] = repr(value)
+                found[f"{name}: {used}"] = pickle.dumps(value).hex()
     return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
+
+
+@cache
+def _source(part: Any) -> str:
+    try:
+        return inspect.getsource(part)
+    except TypeError:  # a class of C
+        return repr(part)
 
 
 def _names(code: CodeType) -> Iterator[str]:

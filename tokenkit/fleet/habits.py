@@ -43,8 +43,8 @@ HABITS: Mapping[str, Habit] = MappingProxyType(
         "daily": Habit(DAY_S, DAY_S / 24),
         "weekly": Habit(7 * DAY_S, 7 * DAY_S / 24),
         "monthly": Habit(YEAR_S / 12, YEAR_S / 12 / 24),
-        "after-holidays": Habit(DAY_S, DAY_S / 24, 4 * DAY_S / YEAR_S, 7, 28),
-        "drawer": Habit(DAY_S, DAY_S / 24, 1.0, 30, 210),
+        "after-holidays": Habit(DAY_S, DAY_S / 24, 4 * DAY_S / YEAR_S, 7.0, 28.0),
+        "drawer": Habit(DAY_S, DAY_S / 24, 1.0, 30.0, 210.0),
     }
 )
 

@@ -11,6 +11,8 @@ from tokenkit.fleet.partition import Counted, Partition
 
 Count: TypeAlias = Callable[[Partition], Counted]
 
+LOOK_S = 5.0  # how often to ask a pool how many it wants, at least
+
 
 class Pool(Protocol):
     """Counts partitions beside each other."""
@@ -22,7 +24,10 @@ class Pool(Protocol):
         """What it gave, packed; TokenkitError if the pool is at fault."""
 
     def ahead(self) -> int:
-        """How many partitions to have begun and not yet used; it bounds what memory holds."""
+        """How many partitions to have begun and not yet used; it bounds what memory holds.
+
+        TokenkitError if the pool is no more.
+        """
 
 
 class Threads:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from tokenkit.fleet.archive import unpack
 from tokenkit.fleet.checkpoint import Checkpoint
-from tokenkit.fleet.count import count
 from tokenkit.fleet.partition import Counted, Partition, partitions
-from tokenkit.fleet.pool import Pool
+from tokenkit.fleet.pool import LOOK_S, Pool
 from tokenkit.fleet.study import Study
+from tokenkit.fleet.work import work
 
 # tokens of a partition at most: it takes seconds, and what is kept of it some 100 kB. By this, and
 # not by the workers, a study is cut.
@@ -29,7 +29,7 @@ def run(
     study: Study,
     pool: Pool,
     checkpoint: Checkpoint | None = None,
-    count: Callable[[Study, Partition], Counted] = count,
+    count: Callable[[Study, Partition], Counted] = work,
 ) -> Iterator[Done]:
     """Count all partitions of ``study`` and give them in their order.
 
@@ -52,7 +52,7 @@ def run(
                     ready[following] = Done(kept, True)
                 following += 1
             if due not in ready:
-                for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                for future in wait(begun, LOOK_S, FIRST_COMPLETED).done:
                     archive = pool.archive(future)
                     number = begun.pop(future)
                     if checkpoint is not None:

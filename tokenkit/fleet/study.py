@@ -11,17 +11,21 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from tokenkit.errors import TokenkitError
+from tokenkit.fleet.rules import Policy
 from tokenkit.scenario.document import END_S, Document, read
 from tokenkit.scenario.durations import DAY_S, YEAR_S, Duration, PositiveDuration, in_words
 from tokenkit.scenario.explain import hint
 from tokenkit.scenario.places import Place
-from tokenkit.virtual import GRADES
+from tokenkit.scenario.server import Server
+from tokenkit.server_clock import ServerClock, ServerClockError
+from tokenkit.virtual import GRADES, SeededEntropy
 
 Habit = Literal["daily", "weekly", "monthly", "after-holidays", "drawer"]
 _Problem = tuple[tuple[str | int, ...], str]
 
 _MOST_TOKENS = 99_999_999  # a serial number ends in eight digits, and 0 is nobody's
 _LONGEST_YEARS = 50.0
+_SHORTEST_S = 10 * DAY_S  # tokens are enrolled on the first
 _LONGEST_MONTHS = 120.0
 _LONGEST_ENTRY_S = 3600.0
 _NAME = re.compile(r"[A-Za-z0-9_+=/:,.@-]{1,40}")
@@ -112,17 +116,6 @@ class Batch(_Table, frozen=True, kw_only=True):
             yield from _battery_problems(self.battery)
 
 
-class Policy(_Table, frozen=True, kw_only=True):
-    """A verifier's rules."""
-
-    name: str
-
-    def problems(self) -> Iterator[_Problem]:
-        """What cannot be, and where."""
-        if not self.name.isprintable() or not 1 <= len(self.name) <= 60:
-            yield ("name",), "'name' is one line of 1 to 60 characters"
-
-
 class Study(_Table, frozen=True, kw_only=True):
     """One study file. ``start`` and ``years`` say when codes are shown, in true time."""
 
@@ -134,6 +127,7 @@ class Study(_Table, frozen=True, kw_only=True):
     start: Annotated[datetime, msgspec.Meta(tz=True)]
     years: Annotated[float, msgspec.Meta(gt=0, le=_LONGEST_YEARS)]
     person: Person = Person()
+    server: Server = Server()
 
     @property
     def start_s(self) -> float:
@@ -149,10 +143,17 @@ class Study(_Table, frozen=True, kw_only=True):
     def tokens(self) -> int:
         return sum(batch.tokens for batch in self.batch)
 
+    def server_clock(self) -> ServerClock:
+        """ServerClockError."""
+        entropy = SeededEntropy(self.seed).child("server clock")
+        return self.server.made(self.start_s, entropy.bytes(32))
+
     def problems(self) -> Iterator[_Problem]:
         """What cannot be, and where."""
         if self.end_s >= END_S:
             yield ("years",), "simulated time ends with the year 9998"
+        if self.end_s - self.start_s < _SHORTEST_S:
+            yield ("years",), f"a study lasts {in_words(_SHORTEST_S)} at least"
         yield from (
             (("person", *where), said)
             for where, said in _range_problem("entry", self.person.entry, 0.0, _LONGEST_ENTRY_S)
@@ -165,6 +166,11 @@ class Study(_Table, frozen=True, kw_only=True):
                 if table.name in seen:
                     yield (name, number, "name"), f"there is a {name} {table.name!r} already"
                 seen.add(table.name)
+        try:
+            self.server_clock()
+        except ServerClockError as error:
+            at = () if error.event is None else ("event", error.event)
+            yield ("server", *at), str(error)
         for number, batch in enumerate(self.batch):
             if self.start_s - batch.months_in_stock[1] * YEAR_S / 12 < 0:
                 yield ("batch", number, "months_in_stock"), "no token is made before 1970"

@@ -1,28 +1,13 @@
-"""From the sums of a study to rates and comparisons with 95 % confidence intervals.
-
-What happens to one token comes in clusters: a crystal that is fast, or a place that is cold, costs
-its holder many sign-ins. So a sum of x events over N tokens has not the variance x of a Poisson
-number but N·s², s² being the variance between tokens. Its dispersion φ = N·s²/x, never taken for
-less than 1, widens the exact Poisson interval (F. Garwood, 1936): that of x/φ events, times φ.
-With many events this is the normal interval with the variance N·s²; with none, Poisson's.
-
-Policies are compared on the same tokens, which therefore rise and fall together: ρ is the
-correlation of their sums. Difference and ratio recover their variance from the two intervals
-(G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures", Statistics in
-Medicine 27, 2008), which holds also where events are few.
-
-How many codes were acceptable is a mean over moments, of which each token has about as many: its
-interval is the normal one, by the variance between tokens, too.
-"""
+"""From the sums of a study to its result: rates and comparisons, by policy and batch."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammainccinv, gammaincinv, ndtri
 
 from tokenkit.fleet.assumptions import assumptions
+from tokenkit.fleet.intervals import Count, count_interval, difference, mean_interval, ratio
 from tokenkit.fleet.layout import COUNTS
 from tokenkit.fleet.result import (
     BatchNote,
@@ -35,12 +20,11 @@ from tokenkit.fleet.result import (
     StudyResult,
     Timeline,
 )
-from tokenkit.fleet.study import Batch, Study
+from tokenkit.fleet.study import Study
 from tokenkit.fleet.tally import COMPARED, MEASURES, MONTHLY, Tally
-from tokenkit.scenario.durations import YEAR_S, in_words
+from tokenkit.fleet.words import batch_text, policy_text
+from tokenkit.scenario.durations import YEAR_S
 
-_TAIL = 0.025
-_NORMAL = -float(ndtri(_TAIL))
 _FIELD = {name: number for number, name in enumerate(COUNTS.names or ())}
 
 
@@ -58,7 +42,7 @@ def result(study: Study, tallies: Sequence[Tally]) -> StudyResult:
         start=study.start,
         years=study.years,
         assumed=assumptions(study),
-        policies=[PolicyNote(policy.name, policy.name) for policy in study.policy],
+        policies=[PolicyNote(policy.name, policy_text(policy)) for policy in study.policy],
         batches=[BatchNote(batch.name, batch.tokens, batch_text(batch)) for batch in study.batch],
         cells=[
             _cell(policy, name, batch, group)
@@ -75,19 +59,6 @@ def result(study: Study, tallies: Sequence[Tally]) -> StudyResult:
     )
 
 
-def batch_text(batch: Batch) -> str:
-    """A batch's tokens in words."""
-    low, high = batch.months_in_stock
-    stock = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    text = f"{batch.habit}, {', '.join(batch.places)}"
-    if len(batch.places) > 1:
-        text += f" for {in_words(batch.stay[0])} to {in_words(batch.stay[1])} each"
-    text += f"; grade {batch.grade}, {batch.period} s, {stock} months in stock"
-    if batch.battery is not None:
-        text += f", batteries of {in_words(batch.battery.life)}"
-    return text
-
-
 @dataclass(frozen=True)
 class _Sums:
     """Of one of COMPARED, over groups of tokens, for all policies.
@@ -96,13 +67,13 @@ class _Sums:
     """
 
     counts: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-    covariance: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"  # of the sums
+    covariance: list[list[float]]  # of the sums
     unit: float
     interval: Callable[[int, float], tuple[float, float]]
 
-    def count(self, policy: int) -> "_Count":
+    def count(self, policy: int) -> Count:
         count = int(self.counts[policy])
-        return _Count(count, *self.interval(count, float(self.covariance[policy, policy])))
+        return Count(count, *self.interval(count, self.covariance[policy][policy]))
 
 
 def _sums(group: Sequence[Tally], measure: str) -> _Sums:
@@ -118,30 +89,14 @@ def _sums(group: Sequence[Tally], measure: str) -> _Sums:
             covariance += scatter * tokens / (tokens - 1.0)
     counts = np.sum([tally.totals[:, field] for tally in group], axis=0)
     if measure == "acceptable":
-        return _Sums(counts, covariance, 1.0 / max(_total(group, 0, "moments"), 1), mean_interval)
-    return _Sums(counts, covariance, 1000.0 / _token_years(group), count_interval)
+        return _Sums(
+            counts, covariance.tolist(), 1.0 / max(_total(group, 0, "moments"), 1), mean_interval
+        )
+    return _Sums(counts, covariance.tolist(), 1000.0 / _token_years(group), count_interval)
 
 
 def _token_years(group: Sequence[Tally]) -> float:
     return sum(int(tally.exposure_s) for tally in group) / YEAR_S
-
-
-def count_interval(count: int, variance: float) -> tuple[float, float]:
-    """Between which the mean of a count lies that came out as ``count``.
-
-    ``variance`` is that of such counts as far as it is known; at least the Poisson one is taken.
-    """
-    dispersion = max(1.0, variance / count) if count else 1.0
-    effective = count / dispersion
-    low = gammaincinv(effective, _TAIL) if count else 0.0
-    high = gammainccinv(effective + 1.0, _TAIL)
-    return dispersion * float(low), dispersion * float(high)
-
-
-def mean_interval(total: int, variance: float) -> tuple[float, float]:
-    """Between which the mean of a sum over many tokens lies: the normal interval."""
-    spread = _NORMAL * math.sqrt(max(variance, 0.0))
-    return max(total - spread, 0.0), total + spread
 
 
 def _cell(policy: int, name: str, batch: str | None, group: Sequence[Tally]) -> Cell:
@@ -194,8 +149,8 @@ def _comparison(
     sums = _sums(group, measure)
     covariance = sums.covariance
     mine, other = sums.count(policy), sums.count(baseline)
-    spread = math.sqrt(covariance[policy, policy] * covariance[baseline, baseline])
-    correlation = covariance[policy, baseline] / spread if spread else 0.0
+    spread = math.sqrt(covariance[policy][policy] * covariance[baseline][baseline])
+    correlation = covariance[policy][baseline] / spread if spread else 0.0
     per = sums.unit
     return Comparison(
         policy=names[policy],
@@ -205,45 +160,6 @@ def _comparison(
         difference=Estimate(*(per * each for each in difference(mine, other, correlation))),
         ratio=Estimate(*ratio(mine, other, correlation)),
     )
-
-
-@dataclass(frozen=True)
-class _Count:
-    """A sum, and between which its mean lies."""
-
-    count: float
-    low: float
-    high: float
-
-    def estimate(self, unit: float) -> Estimate:
-        return Estimate(self.count * unit, self.low * unit, self.high * unit)
-
-
-def difference(a: _Count, b: _Count, correlation: float) -> tuple[float, float, float]:
-    """a less b, and between which it lies."""
-    value = a.count - b.count
-    down = _together(a.count - a.low, b.high - b.count, correlation)
-    up = _together(a.high - a.count, b.count - b.low, correlation)
-    return value, value - down, value + up
-
-
-def ratio(
-    a: _Count, b: _Count, correlation: float
-) -> tuple[float | None, float | None, float | None]:
-    """a over b, and between which it lies: as a difference of logarithms."""
-    if not a.low or not b.low:  # there is no logarithm: the widest that the intervals allow
-        value = a.count / b.count if b.count else None
-        high = a.high / b.low if b.low else None
-        return value, a.low / b.high if b.high else None, high
-    value = a.count / b.count
-    down = _together(math.log(a.count / a.low), math.log(b.high / b.count), correlation)
-    up = _together(math.log(a.high / a.count), math.log(b.count / b.low), correlation)
-    return value, value * math.exp(-down), value * math.exp(up)
-
-
-def _together(x: float, y: float, correlation: float) -> float:
-    """How far a difference reaches whose ends reach ``x`` and ``y``."""
-    return math.sqrt(max(0.0, x * x + y * y - 2.0 * correlation * x * y))
 
 
 def rows(found: StudyResult) -> Iterator[dict[str, object]]:

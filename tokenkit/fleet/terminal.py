@@ -1,15 +1,18 @@
 """A study's summary on a terminal."""
 
+from collections.abc import Callable
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tokenkit.fleet.report.words import codes_figure, figure, interval, plural
-from tokenkit.fleet.result import Rate, StudyResult
+from tokenkit.fleet.report.words import codes_figure, figure, plural
+from tokenkit.fleet.result import Cell, Rate, StudyResult
 
-# intervals give way where the terminal is narrower than this
+# what gives way where the terminal is narrower than this
 _ROOM_FOR_INTERVALS = 100
+_ROOM_FOR_ALL = 70
 
 
 def print_result(result: StudyResult, console: Console) -> None:
@@ -20,18 +23,19 @@ def print_result(result: StudyResult, console: Console) -> None:
         box=box.SIMPLE_HEAD,
         title=Text(result.title, "bold"),
         caption=Text(
-            f"{tokens} for {result.years:g} years, seed {result.seed}; each per 1,000 token-years"
-            + (", in brackets its 95 % interval" if wide else "")
-            + "; codes: acceptable at a time, on average and at most"
+            f"{tokens} for {result.years:g} years, seed {result.seed}; per 1,000 token-years"
+            + (", with 95 % intervals" if wide else "")
+            + "; codes that were acceptable at a time, on average and at most"
         ),
         title_justify="left",
         caption_justify="left",
         pad_edge=False,
     )
-    table.add_column("policy", overflow="fold")
-    table.add_column("batch", overflow="fold")
-    for heading in ("rejections", "lock-outs", "resyncs", "codes"):
-        table.add_column(heading, justify="right")
+    table.add_column("policy", overflow="fold", min_width=8)
+    table.add_column("batch", overflow="fold", min_width=8)
+    columns = [name for name in _COLUMNS if console.width >= _ROOM_FOR_ALL or name in _NEEDED]
+    for heading in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
     several = len(result.batches) > 1
     for policy in result.policies:
         cells = [cell for cell in result.cells if cell.policy == policy.name]
@@ -40,13 +44,23 @@ def print_result(result: StudyResult, console: Console) -> None:
             table.add_row(
                 Text(policy.name if number == 0 else ""),
                 Text(cell.batch or "all"),
-                *(_rate(rate, wide) for rate in (cell.rejections, cell.lock_outs, cell.resyncs)),
-                f"{codes_figure(cell.codes.mean.value)}, {cell.codes.most}",
+                *(_COLUMNS[heading](cell, wide) for heading in columns),
             )
         table.add_section()
     console.print(table)
 
 
 def _rate(rate: Rate, wide: bool) -> str:
-    estimate = rate.per_1000_token_years
-    return f"{figure(estimate.value)} ({interval(estimate)})" if wide else figure(estimate.value)
+    value = rate.per_1000_token_years
+    interval = f" ({figure(value.low)}–{figure(value.high)})" if wide else ""
+    return figure(value.value) + interval
+
+
+_COLUMNS: dict[str, Callable[[Cell, bool], str]] = {
+    "rejections": lambda cell, wide: _rate(cell.rejections, wide),
+    "lock-outs": lambda cell, wide: _rate(cell.lock_outs, wide),
+    "resyncs": lambda cell, wide: _rate(cell.resyncs, wide),
+    "codes": lambda cell, wide: codes_figure(cell.codes.mean.value),
+    "most": lambda cell, wide: str(cell.codes.most),
+}
+_NEEDED = ("lock-outs", "codes")

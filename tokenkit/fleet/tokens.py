@@ -90,11 +90,11 @@ def make_tokens(study: Study, partition: Partition) -> Tokens:
     return Tokens(tokens, stays, events, lies)
 
 
-def object_token(study: Study, batch: int, number: int) -> HardwareToken:
-    """Token ``number`` of a batch in the object model, at its enrolment, with all that is to come.
+def object_token(study: Study, batch: int, number: int) -> tuple[HardwareToken, SimulatedClock]:
+    """Token ``number`` of a batch in the object model, with all that is to come, and true time.
 
-    Its clock is a simulated one of its own. Its battery is so large that it never ends: that it
-    is changed is an event of the token's clock.
+    It is the time of its enrolment. Its battery is so large that it never ends: that it is changed
+    is an event of the token's clock.
     """
     partition = Partition(batch, number, 1)
     made = make_tokens(study, partition)
@@ -109,7 +109,7 @@ def object_token(study: Study, batch: int, number: int) -> HardwareToken:
     for event in made.events:
         at_s = float(event["at_s"])
         hardware.token_clock.add(BatteryChange(at_s, float(event["until_s"]) - at_s))
-    return hardware
+    return hardware, clock
 
 
 def _specs(study: Study, partition: Partition) -> list[TokenSpec]:
@@ -201,5 +201,7 @@ def _life_s(person_key: Any, number: int, life_s: float) -> float:
     return life_s * between(1.0 - _LIFE_SPREAD, 1.0 + _LIFE_SPREAD, part)
 
 
-_plan_kernel, _carry_kernel, _wear_kernel = map(compiled, (_plan, _carry, _wear))
 shared(daily_moments)
+_plan_kernel: Any = compiled(_plan)
+_carry_kernel: Any = compiled(_carry)
+_wear_kernel: Any = compiled(_wear)

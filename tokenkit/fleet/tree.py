@@ -1,7 +1,7 @@
 """The tree of a clock's noise, compiled: ``firmware_sim.world.noise`` with a bound at each level.
 
-A ``Path`` is the way down to what was last asked for, an interval at each level. An interval holds
-all that is drawn below it, so that one which is still there need not be drawn again.
+A record of TREE is the way down to what was last asked for, an interval at each level. What is
+drawn depends on an interval's ends alone, so one that is still there need not be drawn again.
 
 How far can the phase be from the straight line between an interval's ends? Let A be how far the
 frequencies at its ends are off the line's slope, h half its length, and z the farthest Gaussian.
@@ -11,7 +11,7 @@ slope. Summed over all levels below, that is h·A and, whatever A is, the sum of
 z·(3·(σ of x) + h·(σ of w))/2 over the levels. It is no estimate but a limit.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ LEVEL = np.dtype(
         ("w1", "f8"),
     ]
 )
-# What holds for the whole tree; phase and frequency are those at the start of the span.
+# The way down to the leaf last asked for. Phase and rate are those at the start of the span.
 TREE = np.dtype(
     [
         ("key", "u8"),
@@ -46,80 +46,66 @@ TREE = np.dtype(
         ("span", "i8"),
         ("phase_s", "f8"),
         ("rate", "f8"),
+        ("levels", LEVEL, LEVELS + 1),
     ]
 )
 
 
-class Path(NamedTuple):
-    """One TREE and LEVELS + 1 of LEVEL, from the whole span to the leaf."""
-
-    tree: Any
-    levels: Any
-
-
 @shared
-def new_path() -> Path:
-    return Path(np.zeros(1, TREE), np.zeros(LEVELS + 1, LEVEL))
-
-
-@shared
-def plant(path: Path, key: Any, white: float, random_walk: float) -> None:
+def plant(tree: Any, key: Any, white: float, random_walk: float) -> None:
     """Begin with the noise of another clock."""
-    tree = path.tree[0]
-    if white != tree.white or random_walk != tree.random_walk:
+    drawn_by = tree.white, tree.random_walk
+    if tree.levels[0].h == 0.0 or drawn_by != (white, random_walk):  # else, these laws are there
         tree.white, tree.random_walk = white, random_walk
         length_s, limit_s = LEAF_S, 0.0
         for level in range(LEVELS - 1, -1, -1):
-            row = path.levels[level]
+            row = tree.levels[level]
             length_s *= 2.0
             row.h, row.b, row.sigma_x, row.sigma_w = midpoint_law(white, random_walk, length_s)
             limit_s += FARTHEST * (1.5 * row.sigma_x + 0.5 * row.h * row.sigma_w)
             row.limit_s = limit_s
     tree.key = key
-    _first_span(path)
+    _first_span(tree)
 
 
 @shared
-def _first_span(path: Path) -> None:
-    tree = path.tree[0]
+def _first_span(tree: Any) -> None:
     tree.span, tree.phase_s, tree.rate = 0, 0.0, 0.0
-    _root(path)
+    _root(tree)
 
 
 @shared
-def _root(path: Path) -> None:
-    tree = path.tree[0]
+def _root(tree: Any) -> None:
     first, second = gaussians(tree.key, tree.span, 0)
-    row = path.levels[0]
+    row = tree.levels[0]
     row.node, row.x0, row.w0 = 1, 0.0, 0.0
     row.x1, row.w1 = span_end(tree.white, tree.random_walk, first, second)
     for level in range(1, LEVELS + 1):
-        path.levels[level].node = 0  # of no span
+        tree.levels[level].node = 0  # of no span
 
 
 @shared
-def enter(path: Path, span: int) -> None:
+def enter(tree: Any, span: int) -> None:
     """Go to ``span``, over those between."""
-    tree = path.tree[0]
     if span < tree.span:
-        _first_span(path)
+        _first_span(tree)
     while tree.span < span:
-        root = path.levels[0]
+        root = tree.levels[0]
         tree.phase_s = tree.phase_s + tree.rate * SPAN_S + root.x1
         tree.rate += root.w1
         tree.span += 1
-        _root(path)
+        _root(tree)
 
 
 @shared
-def descend(path: Path, leaf: int, level: int) -> None:
+def descend(tree: Any, leaf: int, level: int) -> None:
     """Have the interval around ``leaf`` of the span at ``level``."""
-    tree, number = path.tree[0], leaf | 1 << LEVELS
+    number = leaf | 1 << LEVELS
     start = level
-    while path.levels[start].node != number >> (LEVELS - start):
+    while tree.levels[start].node != number >> (LEVELS - start):
         start -= 1
     for upper in range(start, level):
-        row, below = path.levels[upper], path.levels[upper + 1]
+        row, below = tree.levels[upper], tree.levels[upper + 1]
         law = row.h, row.b, row.sigma_x, row.sigma_w
         x0, w0, x1, w1 = row.x0, row.w0, row.x1, row.w1
         first, second = gaussians(tree.key, tree.span, row.node)
@@ -132,9 +118,9 @@ def descend(path: Path, leaf: int, level: int) -> None:
 
 
 @shared
-def line(path: Path, level: int) -> tuple[float, float, float, float]:
+def line(tree: Any, level: int) -> tuple[float, float, float, float]:
     """Of the interval at ``level``, above the leaves: start in the span, phase, slope, limit."""
-    row = path.levels[level]
+    row = tree.levels[level]
     length_s = 2.0 * row.h
     slope = (row.x1 - row.x0) / length_s
     off = max(abs(row.w0 - slope), abs(row.w1 - slope))
@@ -142,14 +128,14 @@ def line(path: Path, level: int) -> tuple[float, float, float, float]:
 
 
 @shared
-def phase_s(path: Path, elapsed_s: float) -> float:
+def phase_s(tree: Any, elapsed_s: float) -> float:
     """As ``EndlessNoise`` has it, step for step."""
     span = int(elapsed_s // SPAN_S)
-    enter(path, span)
+    enter(tree, span)
     within_s = elapsed_s - span * SPAN_S
     leaf = int(within_s / LEAF_S)
-    descend(path, leaf, LEVELS)
-    tree, row = path.tree[0], path.levels[LEVELS]
+    descend(tree, leaf, LEVELS)
+    row = tree.levels[LEVELS]
     inside_s = row.x0 + (within_s / LEAF_S - leaf) * (row.x1 - row.x0)
     gained_s: float = tree.phase_s + tree.rate * within_s + inside_s
     return gained_s

@@ -2,6 +2,9 @@
 
 import io
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -21,6 +24,7 @@ COLOURS = {name: f"#{number:02x}{number:02x}{number:02x}" for number, name in en
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "tokenkit",
+    "text.parse_math": False,  # a name may have a $ in it
     "font.size": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -36,9 +40,13 @@ _STYLE: Any = {
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
-def house_style() -> Any:
+@contextmanager
+def house_style() -> Iterator[None]:
     """The context in which a figure is made, drawn and turned into SVG."""
-    return mpl.rc_context(_STYLE)
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        # the page's fonts are the reader's, which have what matplotlib's lacks
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield
 
 
 def svg(figure: Figure, label: str, prefix: str) -> str:

@@ -16,8 +16,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The verifier's rules for codes, where they are to differ from its defaults.
 
     ``window_steps``: time steps to either side of the learned offset in which a code is accepted.
-    ``delay`` and ``lock_after`` are those of wrong codes. With ``drift = "rate"`` the window is where the token's rate predicts it, and
-    ``max_window_steps``, ``max_rate_ppm`` and ``entry`` are as in TotpPolicy.
+    ``delay`` and ``lock_after`` are about wrong codes. With ``drift = "rate"`` the window is where
+    the token's rate predicts it, and ``max_window_steps``, ``max_rate_ppm`` and ``entry`` are as in
+    TotpPolicy.
     """
 
     window_steps: int | None = None

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tokenkit.cli import root
+from tokenkit.drift.diagnose import Options, diagnose
 from tokenkit.drift.diagnosis import (
     Change,
     Dated,
@@ -19,14 +20,23 @@ from tokenkit.drift.diagnosis import (
     Unplaced,
 )
 from tokenkit.drift.observations import Observation
-from tokenkit.drift.reproduce import ReproduceError, Reproduction, reproduce
+from tokenkit.drift.reproduce import Reproduction, reproduce
+from tokenkit.drift.trials import ReproduceError
 from tokenkit.scenario import parse, run
 from tokenkit.server_clock import ServerClock
 from tokenkit.server_clock import Step as ServerStep
 from tokenkit.verifier import TotpPolicy, Verifier, VerifierError
 from tokenkit.verifier.seed_file import Seed
 from tokenkit.verifier.totp import step
-from tokenkit.virtual import HardwareToken, SimulatedClock, Step, World, place, write_csv
+from tokenkit.virtual import (
+    HardwareToken,
+    SeededEntropy,
+    SimulatedClock,
+    Step,
+    World,
+    place,
+    write_csv,
+)
 
 START_S = 1_767_225_600.0 + 8 * 3600.0  # 2026-01-01T08:00:00Z
 DAY_S = 86_400.0
@@ -146,8 +156,6 @@ class Log:
 
 def reproduced(log: Log, **options: object) -> Reproduction:
     made = reproduce(log.diagnosis(), log.observations, log.seeds, log.policy, **options)  # type: ignore[arg-type]
-    again = reproduce(log.diagnosis(), log.observations, log.seeds, log.policy, **options)  # type: ignore[arg-type]
-    assert made == again
     record = run(parse(made.text, "made.toml"))
     assert record.held
     assert log.token.spec.seed.hex() not in made.text
@@ -177,6 +185,7 @@ def test_a_token_from_the_warehouse() -> None:
     assert steps(made) == ["make-batch", "ship-seeds", "enrol", "wait-until", "sign-in"]
     assert "rate_ppm = -1" in made.text  # 14 ppm and what the crystal is off by itself
     assert 'expect = "out-of-window"' in made.text
+    assert reproduced(log) == made
 
 
 def test_what_came_after_is_resynchronised() -> None:
@@ -268,6 +277,42 @@ def test_a_replay() -> None:
     assert steps(made)[-3:] == ["sign-in", "wait-until", "replay"]
 
 
+def test_a_token_that_was_locked_and_unlocked() -> None:
+    log = Log()
+    log.daily(3)
+    log.token.token_clock.add(Step(log.clock.now() + 10.0, 300.0))
+    log.changed(300.0, log.clock.now() + 600.0)
+    log.clock.advance(3600.0)
+    assert not any(log.daily(12))
+    log.verifier.unlock(log.token.serial_number)
+    log.resync()
+    assert all(log.daily(3))
+    made = reproduced(log, whole=True)
+    assert made.missing == {}
+    assert made.assumed[1:] == [
+        "it was unlocked before line 17",
+        "it was resynchronised before line 17",
+    ]
+    assert made.outcomes[16] == "locked"
+
+
+def test_a_refused_code_that_is_tried_again() -> None:
+    log = Log(entry_s=1.0)
+    log.daily(3)
+    log.token.token_clock.add(Step(log.clock.now() + 10.0, 300.0))
+    log.changed(300.0, log.clock.now() + 600.0)
+    log.clock.advance(3600.0)
+    assert not log.sign_in()
+    assert not log.replay()
+    made = reproduced(log, whole=True)
+    assert made.kept == [2, 3, 4, 5, 6]
+    log.wait(0.01)
+    assert not log.replay()  # its display has long shown another one
+    last = reproduced(log)
+    assert last.lines == [6]
+    assert last.missing == {7: "the code was not the last one that was accepted"}
+
+
 def test_a_window_that_follows_the_token() -> None:
     log = Log(TotpPolicy(drift="rate", max_window_steps=3))
     log.daily(30)
@@ -277,6 +322,18 @@ def test_a_window_that_follows_the_token() -> None:
     made = reproduced(log)
     assert 'drift = "rate"' in made.text
     assert len(made.kept) < 5
+
+
+def test_a_log_that_begins_with_refusals() -> None:
+    log = Log()
+    log.token.token_clock.add(Step(log.clock.now() + 10.0, -200.0))
+    log.wait(30)
+    assert log.daily(3) == [False, False, False]
+    made = reproduced(log)
+    assert made.missing == {}
+    assert "the clock was right when the token was enrolled, and -20" in made.assumed[1]
+    assert made.kept == [4]
+    assert reproduced(log, whole=True).kept == [2, 3, 4]
 
 
 def test_the_server_had_other_rules() -> None:
@@ -391,3 +448,32 @@ def test_the_command_says_what_cannot_be(fleet: Path, tmp_path: Path) -> None:
         done = command(*files, "--out", str(out), *options)
         assert isinstance(done.exception, ReproduceError)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_any_history_of_a_token(number: int) -> None:
+    """By the real diagnosis: what is written holds, and each row is shown or said to be missing."""
+    draw = SeededEntropy(number)
+
+    def below(limit: int) -> int:
+        return int.from_bytes(draw.bytes(4), "big") % limit
+
+    log = Log(TotpPolicy(drift="rate") if number % 2 else TotpPolicy(), serial=number + 1)
+    for _ in range(4):
+        log.daily(5 + below(10))
+        log.clock.advance(3600.0)
+        log.token.token_clock.add(Step(log.clock.now(), float(below(601) - 300)))
+        log.token.environment.move(log.clock.now(), place(["drawer", "pocket", "car"][below(3)]))
+        log.clock.advance(3600.0)
+        if not log.sign_in():
+            log.wait(0.001)
+            log.resync()
+    found = diagnose(log.seeds, log.observations, Options(range_s=7200.0, policy=log.policy))
+    made = reproduce(found, log.observations, log.seeds, log.policy)
+    assert run(parse(made.text, "made.toml")).held
+    logged = {row.line: row.accepted for row in log.observations}
+    assert made.outcomes.keys() | made.missing.keys() == logged.keys()
+    assert made.outcomes.keys().isdisjoint(made.missing)
+    for line, outcome in made.outcomes.items():
+        assert (outcome == "accepted") == logged[line]
+    assert set(made.lines) <= set(made.kept) <= set(made.outcomes)

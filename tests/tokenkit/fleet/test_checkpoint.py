@@ -25,6 +25,7 @@ name = "desk"
 tokens = 9
 [[policy]]
 name = "fixed"
+learn = "offset"
 """
 CODE = "tokenkit 0.1.0, source 0123"
 PARTITIONS = 5
@@ -55,7 +56,7 @@ class Bench:
 
     def count(self, study: Study, part: Partition) -> Counted:
         self.counted.append(part.first)
-        return running.count(study, part)
+        return running.work(study, part)
 
     def run(self, checkpoint: Checkpoint | None, most: int = PARTITIONS) -> list[bytes]:
         """The first ``most`` archives; then whoever runs the study dies."""

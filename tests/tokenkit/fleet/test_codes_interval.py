@@ -19,10 +19,13 @@ tokens = 400
 places = ["desk", "5 °C"]
 [[policy]]
 name = "fixed"
+learn = "offset"
 [[policy]]
 name = "adaptive"
+learn = "offset"
 [[policy]]
 name = "like it"
+learn = "offset"
 """
 TOKENS, MOMENTS = 400, 50
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from distributed import Client, LocalCluster
 
+from tokenkit.fleet import cluster as clusters
 from tokenkit.fleet import run as running
 from tokenkit.fleet.archive import pack
 from tokenkit.fleet.cluster import ClusterError, cluster
@@ -31,8 +32,10 @@ tokens = 20
 places = ["warehouse"]
 [[policy]]
 name = "fixed"
+learn = "offset"
 [[policy]]
 name = "adaptive"
+learn = "rate"
 """
 
 
@@ -49,7 +52,7 @@ def study() -> Study:
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """The address of a scheduler with two worker processes."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as made:
         yield made.scheduler_address
 
 
@@ -140,9 +143,33 @@ def test_a_worker_that_counts_otherwise_is_refused(
     assert "install the same" in str(caught.value)
 
 
-def test_nobody_answers() -> None:
-    with pytest.raises(ClusterError, match="no Dask scheduler answers at gopher://here"):
-        cluster("gopher://here").__enter__()
+@pytest.mark.parametrize("address", ["gopher://here", "127.0.0.1:1", "tcp://127.0.0.1:x"])
+def test_nobody_answers(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "_CONNECT_S", 0.1)
+    with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {address}"):
+        cluster(address).__enter__()
+
+
+def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "_JOIN_S", 0.1)
+    with (
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", processes=False) as made,
+        pytest.raises(ClusterError, match=f"no workers: .*dask worker {made.scheduler_address}"),
+    ):
+        cluster(made.scheduler_address).__enter__()
+
+
+def test_a_scheduler_that_goes_away(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "_CONNECT_S", 1.0)  # for so long it is hoped for
+    made = LocalCluster(
+        n_workers=1, dashboard_address="127.0.0.1:0", processes=False, silence_logs=50
+    )
+    with made, cluster(made.scheduler_address) as pool:
+        found = run(study, pool)
+        next(found)
+        made.close()
+        with pytest.raises(ClusterError, match="has gone: start it again"):
+            list(found)
 
 
 class Counter:
@@ -153,7 +180,7 @@ class Counter:
 
     def __call__(self, study: Study, part: Partition) -> Counted:
         self.begun += 1
-        return running.count(study, part)
+        return running.work(study, part)
 
 
 def test_no_more_is_begun_than_is_wanted(study: Study) -> None:

@@ -33,8 +33,15 @@ name = "spare"
 tokens = 1
 [[policy]]
 name = "fixed"
+learn = "offset"
 [[policy]]
 name = "other"
+peer = "privacyidea"
+[server]
+clock = "ntp"
+[[server.event]]
+at = 2027-03-01T00:00:00Z
+step = "-5 min"
 """
 
 # what is replaced, by what, the line that is wrong, what must be said
@@ -48,6 +55,7 @@ WRONG = [
     ("2026-01-01T", "9997-01-01T", 4, "simulated time ends with the year 9998"),
     ("years = 3", "years = 0", 4, "'years' must be above 0"),
     ("years = 3", "years = -1", 4, "'years' must be above 0"),
+    ("years = 3", "years = 0.02", 4, "a study lasts 10 days at least"),
     ("years = 3", "years = 51", 4, "'years' must be at most 50"),
     ("years = 3", "years = nan", 4, "'years' must be above 0"),
     ("years = 3", 'years = "3"', 4, "'years' must be a number, not text"),
@@ -86,8 +94,17 @@ WRONG = [
     ('"4 years"', '"4 days"', 18, "at least 30 days"),
     ('"2 min"', '"-2 min"', 18, "from 0 s to 10 days"),
     ("[[policy]]", "[[polcy]]", 22, "unknown key 'polcy'; did you mean 'policy'?"),
-    ('"other"', '"fixed"', 25, "there is a policy 'fixed' already"),
-    ('"other"', '"a\\nb"', 25, "'name' is one line"),
+    ('"other"', '"fixed"', 26, "there is a policy 'fixed' already"),
+    ('"other"', '"a\\nb"', 26, "'name' is one line"),
+    ('"offset"', '"ofset"', 24, "did you mean 'offset'?"),
+    ('"offset"', '"offset"\nwindow_steps = 101', 25, "'window_steps' is from 0 to 100"),
+    ('learn = "offset"\n', "", 22, "the policy 'fixed' needs 'learn' or 'peer'"),
+    ('"privacyidea"', '"privacyide"', 27, "no peer 'privacyide'; did you mean 'privacyidea'?"),
+    ('"ntp"', '"npt"', 29, "did you mean 'ntp'?"),
+    ('step = "-5 min"', 'leap = "smeer"', 32, "did you mean 'smear'?"),
+    ('step = "-5 min"', 'stop = "5 min"', 32, "did you mean 'step'?"),
+    ('step = "-5 min"', "", 30, "an event has one of step, slew"),
+    ("[[server.event]]", "[server.event]", 30, "write each server.event as [[server.event]]"),
     ("seed = 1", "seed = ", 2, "no value"),
     ("seed = 1", "seed = 1\npolicy = []", 3, "at least one"),
 ]
@@ -111,13 +128,13 @@ def test_a_wrong_file_is_told_with_line_and_suggestion(
 
 
 def test_one_bracket_is_told_how_to_write_two() -> None:
-    text = STUDY[: STUDY.index("[[policy]]")] + '[policy]\nname = "x"\n'
+    text = STUDY[: STUDY.index("[[policy]]")] + '[policy]\nname = "x"\nlearn = "offset"\n'
     with pytest.raises(StudyError, match=r"^file\.toml:22: write each policy as \[\[policy\]\]"):
         parse(text, "file.toml")
-    with pytest.raises(StudyError, match=r"^file\.toml:24: write each policy as \[\[policy\]\]"):
+    with pytest.raises(StudyError, match=r"^file\.toml:25: write each policy as \[\[policy\]\]"):
         parse(text + "[policy]", "file.toml")
     with pytest.raises(StudyError, match=r"^file\.toml:1: the file needs 'batch': write each"):
-        parse('title = "x"\n[[policy]]\nname = "x"\n', "file.toml")
+        parse('title = "x"\n[[policy]]\nname = "x"\nlearn = "rate"\n', "file.toml")
 
 
 def test_a_study_is_what_the_file_says(tmp_path: Path) -> None:

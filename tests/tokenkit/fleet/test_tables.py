@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
+from tokenkit.fleet.intervals import count_interval
 from tokenkit.fleet.layout import COUNTS
 from tokenkit.fleet.result import Estimate, StudyResult
 from tokenkit.fleet.study import Study, parse
-from tokenkit.fleet.tables import count_interval, result, rows
+from tokenkit.fleet.tables import result, rows
 from tokenkit.fleet.tally import MEASURES, MOST_CODES, Tally, tally
 from tokenkit.scenario.durations import YEAR_S
 
@@ -28,8 +29,12 @@ name = "cold"
 tokens = 100
 [[policy]]
 name = "wide"
+learn = "offset"
+window_steps = 3
 [[policy]]
 name = "narrow"
+peer = "rsa-securid"
+resync_range = "1 h"
 """
 Numbers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
@@ -179,6 +184,15 @@ def test_codes_and_months() -> None:
     assert found.cell("narrow", "desk").codes.most == 3
     assert found.cell("wide").months.sign_ins == [0, 200] + [0] * 22
     assert found.cell("wide").token_years == pytest.approx(400.0)
+
+
+def test_policies_and_batches_are_put_into_words() -> None:
+    found = result(study(), [tally_of(np.zeros((2, 100), np.int64))] * 2)
+    own, peer = (note.rules for note in found.policies)
+    assert own == "learn offset, window steps 3"
+    assert peer.startswith("as RSA SecurID; resync range 1 h. Its codes are no TOTP")
+    assert [(note.name, note.tokens) for note in found.batches] == [("desk", 100), ("cold", 100)]
+    assert found.batches[0].summary == "daily, desk; grade token, 30 s, 0 to 24 months in stock"
 
 
 def test_a_result_goes_through_json_and_into_rows() -> None:

@@ -12,11 +12,14 @@ _MOST_BARS = 44
 _ROW, _EDGES = 0.7, 0.85  # inches
 
 
-def codes(cells: list[Cell], label: str, prefix: str) -> str:
-    """Rows in the study's order; in all of them a bar's height is a share of all moments."""
+def codes(cells: list[Cell], label: str, prefix: str, beside: list[Cell]) -> str:
+    """Rows in the study's order; in all of them a bar's height is a share of all moments.
+
+    The axis has room for the cells ``beside``, too, so that pictures compare.
+    """
     with house_style():
         picture, axes = make_axes(True, left=0.1, height=_EDGES + _ROW * len(cells))
-        most = max(len(cell.codes.moments) for cell in cells) - 1
+        most = max(len(cell.codes.moments) for cell in [*cells, *beside]) - 1
         width = -(-(most + 1) // _MOST_BARS)
         rows = [_shares(cell.codes.moments, width) for cell in cells]
         tallest = max(max(row) for row in rows) or 1.0

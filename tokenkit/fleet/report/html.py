@@ -64,7 +64,7 @@ def _pictures(cells: list[Cell], tables: list[tuple[str | None, list[Cell]]]) ->
             for number, (batch, of) in enumerate(named if len(named) > 1 else [])
         ],
         "codes": [
-            (batch, Markup(codes(of, _codes_words(of), f"c{number}")))
+            (batch, Markup(codes(of, _codes_words(of), f"c{number}", every)))
             for number, (batch, of) in enumerate(named)
         ],
     }
@@ -80,13 +80,11 @@ def _trade_off_words(cells: list[Cell]) -> str:
 
 
 def _months_words(cells: list[Cell]) -> str:
-    return (
-        "Lock-outs so far per 1,000 tokens, after half of the months and at the end. "
-        + "; ".join(
-            f"{cell.policy}: {figure(_after(cell, len(cell.months.lock_outs) // 2))} and"
-            f" {figure(_after(cell, None))}"
-            for cell in cells
-        )
+    from tokenkit.fleet.report.months import spells
+
+    return "Lock-outs per 1,000 token-years over the months, first and last. " + "; ".join(
+        f"{cell.policy}: {figure(spells(cell)[0][1])} and {figure(spells(cell)[-1][1])}"
+        for cell in cells
     )
 
 
@@ -100,7 +98,3 @@ def _codes_words(cells: list[Cell]) -> str:
 
 def _with_interval(estimate: Estimate) -> str:
     return f"{figure(estimate.value)} ({interval(estimate)})"
-
-
-def _after(cell: Cell, month: int | None) -> float:
-    return 1000 * sum(cell.months.lock_outs[:month]) / cell.tokens

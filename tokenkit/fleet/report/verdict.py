@@ -80,6 +80,11 @@ def _lock_outs(ratio: Estimate, count: int, first_count: int) -> str:
     if ratio.high < 1:
         turned = _inverse(ratio)
         return f"has {figure(turned.value)} times fewer lock-outs (95 %: {interval(turned)})"
+    if count == 0:
+        return (
+            f"has no lock-outs beside {first_count:,}, too few to tell: the 95 % interval of the"
+            f" ratio ({interval(ratio)}) includes 1"
+        )
     if ratio.low > 1:
         return f"has {figure(ratio.value)} times the lock-outs (95 %: {interval(ratio)})"
     return (

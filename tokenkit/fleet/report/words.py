@@ -14,8 +14,10 @@ def figure(value: float | None) -> str:
         text = f"{float(f'{size:.3g}'):,.0f}"
     elif size >= 9.95:
         text = f"{size:.0f}"
-    elif size >= 0.995:
+    elif size >= 1.995:
         text = f"{size:.1f}"
+    elif size >= 0.995:
+        text = f"{size:.2f}"  # ratios above 1 are to be seen as such
     else:
         text = f"{size:.2g}" if size else "0"
     return "−" + text if value < 0 else text

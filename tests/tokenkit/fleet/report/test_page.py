@@ -37,8 +37,12 @@ def test_the_table_has_every_policy_and_batch(result: StudyResult, page: Any) ->
 
 def test_pictures_are_said_in_words_too(page: Any) -> None:
     trade, months, codes = (
-        [label for label in page.labels if label.startswith(start)]
-        for start in ("Lock-outs per", "Lock-outs so far", "How often")
+        [label for label in page.labels if label.startswith(f"{start} ")]
+        for start in (
+            "Lock-outs per 1,000 token-years against",
+            "Lock-outs per 1,000 token-years over",
+            "How often",
+        )
     )
     assert (len(trade), len(months), len(codes)) == (2 + len(NAMES), 2, len(NAMES))
     assert all(name in label for name in COUNTS for label in page.labels)
@@ -76,7 +80,15 @@ def test_every_policy_has_a_look_of_its_own(read_page: Any) -> None:
 def test_one_batch_is_not_shown_twice(read_page: Any) -> None:
     page = read_page(html_report(study_result({"a": [(5, 3.0)], "b": [(1, 3.0)]}, ["desk"])))
     assert "all batches" not in page.text
-    assert len([label for label in page.labels if label.startswith("Lock-outs per")]) == 2
+    assert len([label for label in page.labels if "against" in label]) == 2
+
+
+def test_any_printable_name_will_do(read_page: Any) -> None:
+    names = ["$x^", "$\\frac$", "日本語 & ελληνικά", "x" * 60, "a%s{b}"]
+    made = study_result({name: [(n, 3.0)] * 2 for n, name in enumerate(names)}, ["desk", "$"])
+    page = read_page(html_report(made))
+    for name in names:
+        assert page.text.count(name) >= 8  # in the pictures, too
 
 
 @pytest.mark.parametrize("counts", [0, 1])

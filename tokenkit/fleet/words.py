@@ -1,0 +1,32 @@
+"""Policies and batches of a study in words."""
+
+from tokenkit.fleet.rules import Policy, peers
+from tokenkit.fleet.study import Batch
+from tokenkit.scenario.durations import Duration, in_words
+
+
+def policy_text(policy: Policy) -> str:
+    """A policy's rules in words."""
+    said = {
+        name.replace("_", " "): in_words(value) if isinstance(value, Duration) else str(value)
+        for name, value in policy.said().items()
+    }
+    own = ", ".join(f"{name} {value}" for name, value in said.items())
+    if policy.peer is None:
+        return own
+    peer = peers()[policy.peer]
+    text = f"as {peer.title}; {own}" if own else f"as {peer.title}"
+    return f"{text}. {peer.assumed}" if peer.assumed else text
+
+
+def batch_text(batch: Batch) -> str:
+    """A batch's tokens in words."""
+    low, high = batch.months_in_stock
+    stock = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    text = f"{batch.habit}, {', '.join(batch.places)}"
+    if len(batch.places) > 1:
+        text += f" for {in_words(batch.stay[0])} to {in_words(batch.stay[1])} each"
+    text += f"; grade {batch.grade}, {batch.period} s, {stock} months in stock"
+    if batch.battery is not None:
+        text += f", batteries of {in_words(batch.battery.life)}"
+    return text
