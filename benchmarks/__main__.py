@@ -16,6 +16,7 @@ SECTIONS = (
     "pcsc",
     "chromium",
     "totp",
+    "codes",
     "resync",
     "diagnose",
     "service",
@@ -49,13 +50,19 @@ def main() -> None:
         table.add_row(
             row.section,
             row.what,
-            f"{row.cost_s * 1e6:,.1f} µs" if row.cost_s < 0.01 else f"{row.cost_s:,.3f} s",
+            _duration(row.cost_s),
             f"{1 / row.cost_s:,.0f}" if row.cost_s < 0.01 else "",
             "" if row.ratio is None else f"{row.ratio:,.2f} {row.unit}",
             row.goal,
             {None: "", True: "yes", False: "NO"}[row.held],
         )
     Console(width=150).print(table)
+
+
+def _duration(cost_s: float) -> str:
+    if cost_s < 1e-6:
+        return f"{cost_s * 1e9:,.1f} ns"
+    return f"{cost_s * 1e6:,.1f} µs" if cost_s < 0.01 else f"{cost_s:,.3f} s"
 
 
 main()

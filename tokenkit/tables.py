@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from tokenkit.errors import TokenkitError
 
+# such as 2.30824E+12, of which the other digits are gone
+SPREADSHEET_NUMBER = re.compile(r"\d([.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 _SEPARATORS = ",;\t"
 _SHOWN = 20  # faults
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -66,17 +68,11 @@ def open_table(text: str, names: Mapping[str, Collection[str]]) -> Table:
         )
         for each in _SEPARATORS
     ]
-    try:
-        found = [
-            [(column, meanings.get(plain(column))) for column in reader.fieldnames or ()]
-            for reader in readers
-        ]
-    except csv.Error as error:
-        raise TableError(f"line 1: {error}") from None
-    known = [sum(name is not None for _, name in header) for header in found]
+    headers = [_header(reader, meanings) for reader in readers]
+    known = [sum(name is not None for _, name in header) for header in headers]
     best = known.index(max(known))
     columns: dict[str, str] = {}
-    for column, name in found[best]:
+    for column, name in headers[best]:
         if name is None:
             continue
         if name in columns:
@@ -88,15 +84,29 @@ def open_table(text: str, names: Mapping[str, Collection[str]]) -> Table:
     return Table(columns, readers[best])
 
 
+def _header(
+    reader: "csv.DictReader[str]", meanings: Mapping[str, str]
+) -> list[tuple[str, str | None]]:
+    """Each column, and our name for it; none if they are not separated like this."""
+    try:
+        return [(column, meanings.get(plain(column))) for column in reader.fieldnames or ()]
+    except csv.Error:
+        return []
+
+
 def plain(name: str) -> str:
     """The letters and digits of a column's name, in lower case."""
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def listed(name: str, faults: Collection[object], unread: str) -> str:
-    """A message about all ``faults`` of file ``name``, and the first 20 of them."""
+    """A message about all ``faults`` of file ``name``, and the first 20 of them.
+
+    ``unread`` says what therefore was not done.
+    """
+    if len(faults) == 1:
+        return "".join(f"{name}: {fault}" for fault in faults)
     shown = [f"  {fault}" for fault in list(faults)[:_SHOWN]]
     if more := len(faults) - len(shown):
         shown.append(f"  and {more} more")
-    count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
-    return "\n".join([f"{name}: {count}, {unread}:", *shown])
+    return "\n".join([f"{name}: {len(faults)} faults, {unread}:", *shown])

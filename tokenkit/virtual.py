@@ -32,7 +32,7 @@ from firmware_sim.otp.batch_file import read_batch, ship_batch
 from firmware_sim.otp.battery import Battery
 from firmware_sim.otp.display import Display
 from firmware_sim.otp.factory import Batch, Factory
-from firmware_sim.otp.grade import GRADES
+from firmware_sim.otp.grade import GRADES, Grade, grade, read_grade
 from firmware_sim.otp.private_file import write_private_files
 from firmware_sim.otp.seed_file import csv_file, write_csv, write_pskc
 from firmware_sim.otp.token import EmptyBatteryError, HardwareToken, TokenKind, TokenSpec
@@ -140,6 +140,7 @@ __all__ = [
     "Finger",
     "Flash",
     "FlashError",
+    "Grade",
     "HardwareToken",
     "Identity",
     "InProcessConnection",
@@ -180,6 +181,7 @@ __all__ = [
     "csv_file",
     "daily_angle",
     "daily_moments",
+    "grade",
     "inspect_state",
     "load_plan",
     "load_profile",
@@ -197,6 +199,7 @@ __all__ = [
     "plugged_key",
     "profile_names",
     "read_batch",
+    "read_grade",
     "read_identity",
     "restore_state",
     "root_certificate",

@@ -26,18 +26,21 @@ class _BatchFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def ship_batch(
-    batch: Batch, directory: str | Path, pre_shared_key: bytes | None = None
+    batch: Batch,
+    directory: str | Path,
+    pre_shared_key: bytes | None = None,
+    password: str | None = None,
 ) -> dict[str, Path]:
     """Write a batch file and both seed files into ``directory``, made if need be: all or none.
 
     Returns their paths as ``batch``, ``pskc`` and ``csv``; all have mode 0600. The PSKC file is
-    encrypted if there is a ``pre_shared_key``; batch and CSV file hold the seeds in the clear.
-    FileExistsError if one of the files is there already.
+    encrypted if there is a ``pre_shared_key`` or a ``password``; batch and CSV file hold the seeds
+    in the clear. FileExistsError if one of the files is there already.
     """
     directory = Path(directory)
     files = {
         "batch": (directory / BATCH_NAME, batch_file(batch)),
-        "pskc": (directory / PSKC_NAME, pskc_file(batch.tokens, pre_shared_key)),
+        "pskc": (directory / PSKC_NAME, pskc_file(batch.tokens, pre_shared_key, password)),
         "csv": (directory / CSV_NAME, csv_file(batch.tokens)),
     }
     with ExitStack() as undo:

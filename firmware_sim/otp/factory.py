@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from firmware_sim.otp.grade import Grade
 from firmware_sim.otp.grade import grade as grade_named
 from firmware_sim.otp.hotp import SEED_BYTES, check_code_format
 from firmware_sim.otp.token import TokenKind, TokenSpec, check_serial_number
@@ -51,12 +52,13 @@ class Factory:
         algorithm: str = "SHA1",
         digits: int = 6,
         period_s: int = 30,
-        grade: str = "token",
+        grade: str | Grade = "token",
         months_in_stock: float = 0.0,
     ) -> Batch:
         """Make ``count`` tokens, ``prefix`` and eight digits from ``first`` on being their names.
 
-        ``grade`` is the batch's distribution of crystals, one of ``firmware_sim.otp.grade.GRADES``.
+        ``grade`` is the batch's distribution of crystals, maybe by its name in
+        ``firmware_sim.otp.grade.GRADES``.
         Tokens that lay ``months_in_stock`` were made that much earlier: clocks have drifted and
         batteries run since. A seed has as many bytes as the hash. ValueError if an argument is
         out of range.
@@ -70,7 +72,7 @@ class Factory:
         if not 0 <= months_in_stock < float("inf"):
             raise ValueError(f"the months in stock are at least 0, not {months_in_stock}")
         check_code_format(digits, algorithm)
-        crystals = grade_named(grade)
+        crystals = grade_named(grade) if isinstance(grade, str) else grade
         tokens = []
         for number in range(first, last + 1):
             serial_number = f"{prefix}{number:0{NUMBER_DIGITS}d}"

@@ -1,6 +1,6 @@
 """Seed files: how the secret keys of a batch travel from the factory to the verifier.
 
-PSKC (RFC 6030) by python-pskc, clear or encrypted with a pre-shared key; and CSV.
+PSKC (RFC 6030) by python-pskc, clear or encrypted with a pre-shared key or a password; and CSV.
 """
 
 import base64
@@ -33,12 +33,17 @@ CSV_COLUMNS = (
 )
 _PSKC_ALGORITHM = "urn:ietf:params:xml:ns:keyprov:pskc:"
 _KEY_NAME = "Pre-shared-key"  # as in RFC 6030 figure 6
+_PASSWORD_NAME = "Passphrase"
+# PBKDF2 with HMAC-SHA-1, as all that read PSKC know it; a guess at the password takes as long
+_ITERATIONS = 600_000
+_PASSWORD_KEY_BYTES = 16
 
 
 def write_pskc(
     specs: Iterable[TokenSpec],
     path: str | Path,
     pre_shared_key: bytes | None = None,
+    password: str | None = None,
     *,
     overwrite: bool = False,
 ) -> None:
@@ -46,7 +51,7 @@ def write_pskc(
 
     FileExistsError if there is such a file, unless ``overwrite`` is set.
     """
-    write_private_files({Path(path): pskc_file(specs, pre_shared_key)}, overwrite)
+    write_private_files({Path(path): pskc_file(specs, pre_shared_key, password)}, overwrite)
 
 
 def write_csv(specs: Iterable[TokenSpec], path: str | Path, *, overwrite: bool = False) -> None:
@@ -57,24 +62,46 @@ def write_csv(specs: Iterable[TokenSpec], path: str | Path, *, overwrite: bool =
     write_private_files({Path(path): csv_file(specs)}, overwrite)
 
 
-def pskc_file(specs: Iterable[TokenSpec], pre_shared_key: bytes | None = None) -> bytes:
+def pskc_file(
+    specs: Iterable[TokenSpec], pre_shared_key: bytes | None = None, password: str | None = None
+) -> bytes:
     """The contents of a PSKC 1.0 file.
 
-    With ``pre_shared_key`` (16, 24 or 32 bytes, else ValueError) the secrets are encrypted with
-    AES-CBC and authenticated with HMAC-SHA1: RFC 6030 sections 6.1 and 6.2.
+    With ``pre_shared_key`` (16, 24 or 32 bytes, else ValueError) or a key that is derived from
+    ``password`` the secrets are encrypted with AES-CBC and authenticated with HMAC-SHA1: RFC 6030
+    section 6. ValueError for both.
     """
+    specs = list(specs)
     container = PSKC()
+    encryption = container.encryption
+    if pre_shared_key is not None and password is not None:
+        raise ValueError("a PSKC file is encrypted with a pre-shared key or a password, not both")
+    if pre_shared_key is not None or password is not None:
+        container.mac.key = bytes(1)  # python-pskc would draw one; the real one is set below
     if pre_shared_key is not None:
         if len(pre_shared_key) not in (16, 24, 32):
             raise ValueError(
                 f"a pre-shared key for AES has 16, 24 or 32 bytes, not {len(pre_shared_key)}"
             )
-        container.mac.key = _derive(pre_shared_key, b"MAC key")[:20]
-        container.encryption.setup_preshared_key(
+        encryption.setup_preshared_key(
             key=pre_shared_key,
             algorithm=f"aes{8 * len(pre_shared_key)}-cbc",
             key_name=_KEY_NAME,
         )
+    elif password is not None:
+        if not password:
+            raise ValueError("an empty password protects nothing")
+        seeds = hashlib.sha256(b"".join(spec.seed for spec in specs)).digest()
+        encryption.setup_pbkdf2(
+            password,
+            algorithm="aes128-cbc",
+            key_name=_PASSWORD_NAME,
+            key_length=_PASSWORD_KEY_BYTES,
+            iterations=_ITERATIONS,
+            salt=_derive(seeds, b"salt")[:16],  # in place of a random one, see _encrypted
+        )
+    if encryption.key is not None:
+        container.mac.key = _derive(encryption.key, b"MAC key")[:20]
         container.mac.key = _encrypted(container, container.mac.key, with_mac=False)
     for spec in specs:
         is_totp = spec.kind is TokenKind.TOTP
@@ -91,7 +118,7 @@ def pskc_file(specs: Iterable[TokenSpec], pre_shared_key: bytes | None = None) -
             time_interval=spec.period_s if is_totp else None,
             counter=None if is_totp else 0,
         )
-        if pre_shared_key is None:
+        if encryption.key is None:
             key.secret = spec.seed
         else:
             # a descriptor that takes either; python-pskc declares only what it gives back
@@ -132,8 +159,8 @@ def _model(spec: TokenSpec) -> str:
     return f"{spec.kind}-{spec.digits}"
 
 
-def _derive(pre_shared_key: bytes, *parts: bytes) -> bytes:
-    return hmac.digest(pre_shared_key, b"tokenkit PSKC\0" + b"\0".join(parts), hashlib.sha256)
+def _derive(key: bytes, *parts: bytes) -> bytes:
+    return hmac.digest(key, b"tokenkit PSKC\0" + b"\0".join(parts), hashlib.sha256)
 
 
 def _encrypted(container: PSKC, secret: bytes, with_mac: bool = True) -> EncryptedValue:

@@ -13,15 +13,15 @@ from tokenkit.cli.drift_options import (
     policy_option,
     progress_of_tokens,
     range_option,
+    read_rows,
     seeds_option,
-    skip_faulty_option,
     totp_policy,
     window_steps_option,
     zone_option,
 )
 from tokenkit.cli.drift_reproduce import reproduce
 from tokenkit.cli.output import console, echo, print_json_text, table
-from tokenkit.cli.serve_options import pskc_key_option, read_seeds
+from tokenkit.cli.seed_options import read_seeds, seed_options
 from tokenkit.cli.types import Directory
 from tokenkit.errors import TokenkitError
 
@@ -59,7 +59,6 @@ command.add_command(reproduce)
     help="Tell of the token with this serial number; once more for another.",
 )
 @zone_option
-@skip_faulty_option
 @range_option
 @entry_option
 @window_steps_option
@@ -73,7 +72,7 @@ command.add_command(reproduce)
 )
 @click.option("--report", type=Directory(), metavar="DIR", help="Write index.html into DIR.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of the diagnosis as JSON.")
-@pskc_key_option
+@seed_options
 @click.pass_context
 def diagnose(
     ctx: click.Context,
@@ -90,6 +89,7 @@ def diagnose(
     report: Path | None,
     as_json: bool,
     pskc_key: bytes | None,
+    pskc_password: str | None,
 ) -> None:
     """Say what the clocks of tokens did: offset, rate, events, when they leave the window.
 
@@ -99,7 +99,6 @@ def diagnose(
     """
     from tokenkit.drift.diagnose import Options
     from tokenkit.drift.diagnose import diagnose as find
-    from tokenkit.drift.observations import read_observations
 
     check_options(range_s, entry_s)
     policy = totp_policy(window_steps, policy_file)
@@ -110,8 +109,8 @@ def diagnose(
             check_plot(plot)
         if report is not None:
             check_report(report)
-    seeds = read_seeds(seed_file, pskc_key)
-    rows = read_observations(log_file, seeds=seeds, zone=zone, skip_faulty=skip_faulty)
+    seeds = read_seeds(seed_file, pskc_key, pskc_password, skip_faulty)
+    rows = read_rows(log_file, seeds, zone, skip_faulty)
     if unknown := set(serials) - {row.serial_number for row in rows}:
         raise TokenkitError(f"{log_file}: no row of token {', '.join(sorted(unknown))}")
     with progress_of_tokens() as progress:

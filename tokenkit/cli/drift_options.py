@@ -1,23 +1,26 @@
 """What the commands of ``tokenkit drift`` have in common: logs, seeds, policies."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import click
 
+from tokenkit.cli.output import complain
+
 if TYPE_CHECKING:
+    from tokenkit.drift.observations import Observation
     from tokenkit.verifier.policy import TotpPolicy
+    from tokenkit.verifier.seed_file import Seed
 
 
 def _zone(ctx: click.Context, param: click.Parameter, value: str | None) -> ZoneInfo | None:
-    try:
-        return None if value is None else ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise click.BadParameter(f"{value!r} is no time zone such as Europe/Berlin") from None
+    from tokenkit.drift.server_time import time_zone
+
+    return None if value is None else time_zone(value)
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -47,9 +50,6 @@ log_option = click.option(
 )
 zone_option = click.option(
     "--time-zone", "zone", callback=_zone, metavar="ZONE", help="Of times that have none."
-)
-skip_faulty_option = click.option(
-    "--skip-faulty", is_flag=True, help="Leave out lines that cannot be read."
 )
 range_option = click.option(
     "--range",
@@ -82,6 +82,20 @@ policy_option = click.option(
     metavar="FILE",
     help="The verifier's policy: a file as tokenkit serve takes it.",
 )
+
+
+def read_rows(
+    log_file: Path, seeds: "Sequence[Seed]", zone: ZoneInfo | None, skip_faulty: bool
+) -> "list[Observation]":
+    """The rows of a log; those that are left out are told on standard error. TokenkitError."""
+    from tokenkit.drift.observations import open_observations
+    from tokenkit.tables import listed
+
+    found = open_observations(log_file, seeds=seeds, zone=zone)
+    rows = found.usable(str(log_file), skip_faulty)
+    if found.faults:
+        complain(listed(str(log_file), found.faults, "left out"))
+    return rows
 
 
 def check_options(range_s: float, entry_s: float) -> None:

@@ -14,14 +14,14 @@ from tokenkit.cli.drift_options import (
     progress_in_words,
     progress_of_tokens,
     range_option,
+    read_rows,
     seeds_option,
-    skip_faulty_option,
     totp_policy,
     window_steps_option,
     zone_option,
 )
 from tokenkit.cli.output import echo, print_json, say
-from tokenkit.cli.serve_options import pskc_key_option, read_seeds
+from tokenkit.cli.seed_options import read_seeds, seed_options
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ _MOST_TOLD = 20
     help="Line of the log whose refusal to show; once more … Default: the last of the token.",
 )
 @zone_option
-@skip_faulty_option
 @range_option
 @entry_option
 @window_steps_option
@@ -57,7 +56,7 @@ _MOST_TOLD = 20
     help="Write the scenario into FILE; one that is there is replaced.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@pskc_key_option
+@seed_options
 def reproduce(
     seed_file: Path,
     log_file: Path,
@@ -73,6 +72,7 @@ def reproduce(
     out: Path,
     as_json: bool,
     pskc_key: bytes | None,
+    pskc_password: str | None,
 ) -> None:
     """Write a scenario that shows a refusal of the log again: tokenkit run FILE.
 
@@ -81,13 +81,12 @@ def reproduce(
     than in the log are told and left out. No seed gets into the scenario.
     """
     from tokenkit.drift.diagnose import Options, diagnose
-    from tokenkit.drift.observations import read_observations
     from tokenkit.drift.reproduce import reproduce as make
 
     check_options(range_s, entry_s)
     policy = totp_policy(window_steps, policy_file)
-    seeds = read_seeds(seed_file, pskc_key)
-    rows = read_observations(log_file, seeds=seeds, zone=zone, skip_faulty=skip_faulty)
+    seeds = read_seeds(seed_file, pskc_key, pskc_password, skip_faulty)
+    rows = read_rows(log_file, seeds, zone, skip_faulty)
     with progress_of_tokens() as progress:
         diagnosis = diagnose(seeds, rows, Options(range_s, entry_s, policy), progress)
     with progress_in_words() as tell:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenkit.cli.otp_crystals import calibrate, crystals, grade_of
 from tokenkit.cli.output import console, echo, print_json, table
+from tokenkit.cli.seed_options import pskc_password_option
 from tokenkit.cli.types import Directory, moment
 from tokenkit.errors import TokenkitError
 
@@ -46,6 +48,10 @@ def command() -> None:
     A batch of tokens is a directory with batch.json, which show and watch run, and seed files for
     a verifier: seeds.pskcxml (PSKC, RFC 6030) and seeds.csv.
     """
+
+
+command.add_command(crystals)
+command.add_command(calibrate)
 
 
 def _hex(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
@@ -100,7 +106,9 @@ def _svg(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path
     "--grade",
     default="token",
     show_default=True,
-    help="Crystals: token (trimmed by its maker), 20ppm, 50ppm or perfect.",
+    metavar="GRADE",
+    help="Crystals: token (trimmed by its maker), 20ppm, 50ppm, perfect or another that tokenkit"
+    " otp crystals shows; or a file of one that ends in .toml.",
 )
 @click.option(
     "--seed", callback=_text, help="Make the same tokens each time; without it they are random."
@@ -114,6 +122,7 @@ def _svg(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path
 @click.option(
     "--pskc-key", callback=_hex, metavar="HEX", help="Encrypt the PSKC file (AES) with this key."
 )
+@pskc_password_option
 @click.option("--show-seeds", is_flag=True, help="Print the secret keys as well.")
 @_json_option
 @click.pass_obj
@@ -129,6 +138,7 @@ def make(
     seed: str | None,
     out: Path,
     pskc_key: bytes | None,
+    pskc_password: str | None,
     show_seeds: bool,
     as_json: bool,
 ) -> None:
@@ -150,9 +160,9 @@ def make(
             algorithm=algorithm,
             digits=digits,
             period_s=int(period or 30),
-            grade=grade,
+            grade=grade_of(grade),
         )
-        paths = ship_batch(batch, out, pskc_key)
+        paths = ship_batch(batch, out, pskc_key, pskc_password)
     rows = [_row(spec, show_seeds) for spec in batch.tokens]
     if as_json:
         written = {name: click.format_filename(path) for name, path in paths.items()}

@@ -18,7 +18,8 @@ from tokenkit.cli.db_options import (
     sealing_key_option,
 )
 from tokenkit.cli.output import complain, echo, print_json_line
-from tokenkit.cli.serve_options import control_option, log_to_terminal, pskc_key_option, read_seeds
+from tokenkit.cli.seed_options import read_seeds, seed_options
+from tokenkit.cli.serve_options import control_option, log_to_terminal
 from tokenkit.cli.types import moment
 from tokenkit.errors import MissingExtraError, TokenkitError
 
@@ -73,7 +74,7 @@ _PORT = 8740
     metavar="FILE",
     help="Import hardware tokens from PSKC or CSV; those that are known are passed over.",
 )
-@pskc_key_option
+@seed_options
 @click.option(
     "--tokens",
     type=click.IntRange(0, 1000),
@@ -100,6 +101,8 @@ def command(
     policy_file: Path | None,
     seed_file: Path | None,
     pskc_key: bytes | None,
+    pskc_password: str | None,
+    skip_faulty: bool,
     tokens: int,
     verbose: bool,
     control_file: Path | None,
@@ -150,7 +153,9 @@ def command(
         raise click.BadParameter(str(error), param_hint="--start") from None
     demand_sealing_key(database_url(url), sealing_key)
     policies(policy_file, f"http://localhost:{port or _PORT}")  # mistakes come before the port's
-    seeds = [] if seed_file is None else read_seeds(seed_file, pskc_key)
+    seeds = []
+    if seed_file is not None:
+        seeds = read_seeds(seed_file, pskc_key, pskc_password, skip_faulty)
     given_key = _access_key(os.environ.get("TOKENKIT_ROOT_ACCESS_KEY"))
     with _telling_how_to_give_the_key(), listen(port) as listener:
         origin = f"http://localhost:{port_of(listener)}"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from tokenkit.drift.log_rows import TIMES, log_rows
 from tokenkit.drift.server_time import server_time_s
 from tokenkit.errors import TokenkitError
-from tokenkit.tables import TableError, listed, text_of
+from tokenkit.tables import SPREADSHEET_NUMBER, TableError, listed, text_of
 from tokenkit.verifier.chain import LogLine
 from tokenkit.verifier.seed_file import Seed
 from tokenkit.verifier.totp import CodeGenerator, step
@@ -58,6 +58,18 @@ class Reading:
     observations: list[Observation]
     faults: list[Fault]
 
+    def usable(self, name: str, skip_faulty: bool = False) -> list[Observation]:
+        """The observations of the file, which messages call ``name``.
+
+        ObservationsError, with the first 20 faults, if there are any; with ``skip_faulty`` only if
+        there is nothing else.
+        """
+        if self.faults and not (skip_faulty and self.observations):
+            raise ObservationsError(listed(name, self.faults, "nothing was read"))
+        if not self.observations:
+            raise ObservationsError(f"{name}: no observation in it")
+        return self.observations
+
 
 def read_observations(
     path: str | Path,
@@ -66,28 +78,24 @@ def read_observations(
     zone: ZoneInfo | None = None,
     skip_faulty: bool = False,
 ) -> list[Observation]:
-    """All observations of a file, in its order: see :func:`preview_observations`.
+    """All observations of a file, in its order: see :func:`open_observations`.
 
-    ObservationsError also if a line is none, unless ``skip_faulty`` leaves those out; and if there
-    is nothing left.
+    ObservationsError if a line is none, unless ``skip_faulty`` leaves those out; and if there is no
+    other.
     """
-    reading = preview_observations(path, seeds=seeds, zone=zone)
-    if reading.faults and not (skip_faulty and reading.observations):
-        raise ObservationsError(listed(str(path), reading.faults, "nothing was read"))
-    if not reading.observations:
-        raise ObservationsError(f"{path}: no observation in it")
-    return reading.observations
+    return open_observations(path, seeds=seeds, zone=zone).usable(str(path), skip_faulty)
 
 
-def preview_observations(
+def open_observations(
     path: str | Path, *, seeds: Iterable[Seed] = (), zone: ZoneInfo | None = None
 ) -> Reading:
     """What is in CSV, JSON Lines, or the log that ``tokenkit audit export`` writes.
 
     An observation has a serial number, a code, a time and mostly whether it was accepted, by the
-    names in docs/observations.md. Times without an offset are local times of ``zone``. With ``seeds``,
-    codes have as many digits as their token shows. The log has no codes: those of the sign-ins
-    that it says were accepted follow from ``seeds`` and the steps by which the token was off.
+    names in docs/observations.md. Times without an offset are local times of ``zone``. With
+    ``seeds``, codes have as many digits as their token shows. The log has no codes: those of the
+    sign-ins that it says were accepted follow from ``seeds`` and the steps by which the token was
+    off.
 
     ObservationsError for a file of which no line can be understood.
     """
@@ -144,7 +152,7 @@ def _found(text: str, seeds: Mapping[str, Seed], zone: ZoneInfo | None) -> _Foun
 
 
 def _serial_number(text: str) -> str:
-    if re.fullmatch(r"\d([.,]\d+)?E\+\d+", text):
+    if SPREADSHEET_NUMBER.fullmatch(text):
         raise ValueError(
             f"serial number {text!r} lost digits in a spreadsheet: format the column as text"
         )

@@ -6,11 +6,11 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tokenkit.errors import TokenkitError
+from tokenkit.tables import SPREADSHEET_NUMBER
 
 Unit = Literal["s", "ms", None]
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
-_SPREADSHEET = re.compile(r"\d([.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 _END_S = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 # As seconds they lie in the years 1973 to 5138, as milliseconds in 1973 and later: never both.
 _LEAST_S, _LEAST_MS = 1e8, 1e11
@@ -35,7 +35,7 @@ def server_time_s(text: str, unit: Unit = None, zone: ZoneInfo | None = None) ->
     read as local time of ``zone``, if it is given. A leap second is the second after it, as in
     POSIX time.
     """
-    if _SPREADSHEET.fullmatch(text):
+    if SPREADSHEET_NUMBER.fullmatch(text):
         raise ValueError(f"time {text!r} lost digits in a spreadsheet: format the column as text")
     time_s = _unix_s(text, unit) if _NUMBER.fullmatch(text) else _iso_s(text, zone)
     if not 0 <= time_s < _END_S:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
 
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Security
 from distributed.scheduler import KilledWorker
 
 from tokenkit.errors import TokenkitError
@@ -83,38 +83,44 @@ class Cluster:
 @contextmanager
 def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
     """The cluster of the ``scheduler`` at that address; ``local``: a new one of ``workers``."""
-    if scheduler == LOCAL:
-        with _local(workers or processors()) as made, cluster(made.scheduler_address) as pool:
+    if scheduler != LOCAL:
+        with _joined(scheduler) as pool:
             yield pool
         return
-    with _quiet(), _connect(scheduler) as client:
+    made = _local(workers or processors())
+    with made, _joined(made.scheduler_address, made.security) as pool:
+        yield pool
+
+
+@contextmanager
+def _joined(scheduler: str, security: Security | None = None) -> Iterator[Cluster]:
+    with _quiet(), _connect(scheduler, security) as client:
         try:
             client.wait_for_workers(1, timeout=_JOIN_S)
         except TimeoutError:
             raise ClusterError(
                 f"the scheduler {scheduler} has no workers: start some by `dask worker {scheduler}`"
             ) from None
-        executor = client.get_executor(pure=False)
-        yield Cluster(client, executor, scheduler)
+        yield Cluster(client, client.get_executor(pure=False), scheduler)
 
 
 class _Client(Client):
     """A client that is closed if it cannot connect: else a garbage collection would do that, in
     whichever thread it happens, be it one of Dask's own, that then waits for itself."""
 
-    def __init__(self, scheduler: str) -> None:
+    def __init__(self, scheduler: str, security: Security | None) -> None:
         try:
             super().__init__(  # type: ignore[no-untyped-call]
-                scheduler, timeout=_CONNECT_S, set_as_default=False
+                scheduler, security=security, timeout=_CONNECT_S, set_as_default=False
             )
         except BaseException:
             self.close()  # type: ignore[no-untyped-call]
             raise
 
 
-def _connect(scheduler: str) -> _Client:
+def _connect(scheduler: str, security: Security | None) -> _Client:
     try:
-        return _Client(scheduler)
+        return _Client(scheduler, security)
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"no Dask scheduler answers at {scheduler} ({error}): is it as in"
@@ -149,6 +155,7 @@ def _local(workers: int) -> LocalCluster:
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",  # else a warning if 8787 is taken
             silence_logs=logging.ERROR,
+            security=True,  # who is on this computer, too, cannot have it run code
         )
     finally:
         if blocks:

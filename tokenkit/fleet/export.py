@@ -43,6 +43,7 @@ def write_csv(result: StudyResult, path: Path) -> None:
     writer = csv.DictWriter(text, list(found[0]))
     writer.writeheader()
     writer.writerows(found)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text.getvalue())
 
 

@@ -19,8 +19,11 @@ class Watch:
 
     def __init__(self, total: float) -> None:
         self._total = total
-        self._done = self._kept = 0.0
-        self._begun_s = self._said_s = time.perf_counter()
+        self._done = 0.0
+        # since the first part that was counted: before it, code may have been compiled
+        self._counted = 0.0
+        self._since_s: float | None = None
+        self._said_s = time.perf_counter()
         errors = Console(stderr=True)
         self._bar = Progress(
             BarColumn(),
@@ -40,12 +43,15 @@ class Watch:
 
     def advance(self, token_years: float, kept: bool) -> None:
         """So many more are done; ``kept`` ones were there before and say nothing of the rate."""
+        now_s = time.perf_counter()
         self._done += token_years
-        if kept:
-            self._kept += token_years
+        if not kept:
+            if self._since_s is None:
+                self._since_s = now_s
+            else:
+                self._counted += token_years
         words = self._words()
         self._bar.update(self._task, completed=self._done, description=words)
-        now_s = time.perf_counter()
         if self._bar.disable and now_s - self._said_s >= _EVERY_S:
             self._said_s = now_s
             self.say(words)
@@ -59,10 +65,11 @@ class Watch:
 
     def _words(self) -> str:
         words = f"{self._done:,.0f} of {self._total:,.0f} token-years"
-        made = self._done - self._kept
-        elapsed_s = time.perf_counter() - self._begun_s
-        if made <= 0.0 or elapsed_s <= 0.0:
+        if self._since_s is None:
+            return f"{words}; the first time code is compiled"
+        elapsed_s = time.perf_counter() - self._since_s
+        if not self._counted or not elapsed_s:
             return words
-        rate = made / elapsed_s
+        rate = self._counted / elapsed_s
         left_s = (self._total - self._done) / rate
         return f"{words}, {rate:,.0f} a second, {in_words(round(left_s))} left"

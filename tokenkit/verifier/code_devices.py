@@ -59,13 +59,23 @@ _Learn = Callable[[Any, Limits, int, float], LearnedClock]
 class CodeDevices(Desk):
     """The part of a verifier that knows codes."""
 
-    def import_seeds(self, path: str | Path, *, pre_shared_key: bytes | None = None) -> list[str]:
+    def import_seeds(
+        self,
+        path: str | Path,
+        *,
+        pre_shared_key: bytes | None = None,
+        password: str | None = None,
+        skip_faulty: bool = False,
+    ) -> list[str]:
         """Make the hardware tokens of a seed file known, all or none; their serial numbers.
 
-        PSKC (RFC 6030; encrypted with ``pre_shared_key``, or clear) or CSV with the columns of
-        :func:`tokenkit.verifier.seed_file.read_seed_file`. SeedFileError, EntityAlreadyExists.
+        PSKC (RFC 6030; encrypted with ``pre_shared_key`` or ``password``, or clear) or CSV: see
+        :func:`tokenkit.verifier.seed_file.read_seed_file`. With ``skip_faulty``, all that are
+        usable. SeedFileError, EntityAlreadyExists.
         """
-        return self.add_tokens(read_seed_file(path, pre_shared_key))
+        return self.add_tokens(
+            read_seed_file(path, pre_shared_key, password, skip_faulty=skip_faulty)
+        )
 
     def add_tokens(self, seeds: list[Seed]) -> list[str]:
         """The same for seeds that were read already. EntityAlreadyExists."""

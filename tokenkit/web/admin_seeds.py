@@ -33,7 +33,7 @@ def look_into(visit: Visit) -> Response:
         key = _pre_shared_key(visit.text("key"))
     except VerifierError as error:
         return visit.page("admin_seeds.html", status_of(error), error=said(error))
-    preview = preview_seed_file(contents, key)
+    preview = preview_seed_file(contents, key, visit.text("password") or None)
     known = _known_already(visit.verifier, preview.tokens)
     faults = sorted(preview.faults + known, key=_order)
     at_fault = {fault.place for fault in known}

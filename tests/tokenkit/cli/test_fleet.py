@@ -128,10 +128,10 @@ def test_csv_has_a_line_for_each_policy_and_batch(run: Run) -> None:
 
 
 def test_parquet_has_each_token_under_each_policy(run: Run) -> None:
-    assert run("study", "study.toml", "--parquet", "out/tables", "--csv", "out.csv")[0] == 0
+    assert run("study", "study.toml", "--parquet", "out/tables", "--csv", "new/out.csv")[0] == 0
     assert files() == {
         "study.toml",
-        "out.csv",
+        "new/out.csv",
         "out/tables/summary.parquet",
         "out/tables/tokens.parquet",
     }
@@ -153,7 +153,7 @@ def test_parquet_has_each_token_under_each_policy(run: Run) -> None:
         ]
         for name in ("sign_ins", "rejections", "lock_outs", "resyncs", "lost"):
             assert sum(token[name] for token in mine) == row[name]
-    with Path("out.csv").open(encoding="utf-8") as file:
+    with Path("new/out.csv").open(encoding="utf-8") as file:
         assert list(summary[0]) == next(csv.reader(file))
 
 
@@ -232,6 +232,23 @@ def test_a_study_that_is_cut_short_goes_on(run: Run, monkeypatch: pytest.MonkeyP
     assert "another study" in err
 
 
+def test_a_killed_study_goes_on(run: Run, tmp_path: Path) -> None:
+    """Not even Python can do anything about kill -9."""
+    [head, _, _] = STUDY.split("[[batch]]")
+    batches = [f'[[batch]]\nname = "b{number}"\ntokens = 3\n' for number in range(20)]
+    policies = STUDY[STUDY.index("[[policy]]") :]
+    Path("study.toml").write_text("".join([head, *batches, policies]), "utf-8")
+    expected = run("study", "study.toml", "--json")
+    command = [sys.executable, "-m", "tokenkit", "fleet", "study", "study.toml"]
+    process = subprocess.Popen([*command, "--checkpoint", "kept"], stderr=subprocess.PIPE)
+    while not (kept := list(tmp_path.glob("kept/tokens-*"))):
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    assert run("study", "study.toml", "--json", "--checkpoint", "kept") == expected
+    assert kept[0].exists()
+
+
 def test_a_damaged_checkpoint_is_told(run: Run) -> None:
     expected = run("study", "study.toml", "--json", "--checkpoint", "kept")
     Path("kept/tokens-2-5").write_bytes(b"")
@@ -262,7 +279,8 @@ def test_the_bar_is_for_terminals(run: Run) -> None:
 def test_lines_where_there_is_no_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tokenkit.fleet.watch._EVERY_S", 0.0)
     _, _, err = run("study", "study.toml", "--json")
-    assert err.splitlines()[0].startswith("2 of 20 token-years, ")
+    assert err.splitlines()[0] == "2 of 20 token-years"
+    assert err.splitlines()[1].startswith("4 of 20 token-years, ")
     assert err.splitlines()[-1].startswith("20 of 20 token-years, ")
 
 

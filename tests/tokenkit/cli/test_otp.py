@@ -175,6 +175,20 @@ class TestMake:
         assert container.keys[0].secret == base64.b32decode(secret)
         assert b"EncryptedValue" in Path("box/seeds.pskcxml").read_bytes()
 
+    def test_the_pskc_file_is_encrypted_with_the_password(self, run: Run) -> None:
+        Path("password").write_text("open sesame\n")
+        run("make", "TK", "--out", "box", "--pskc-password-file", "password")
+        container = PSKC("box/seeds.pskcxml")
+        container.encryption.derive_key("open sesame")
+        [secret] = seeds().values()
+        assert container.keys[0].secret == base64.b32decode(secret)
+        status, _, err = run(
+            *("make", "TK", "--out", "new", "--pskc-key", KEY, "--pskc-password-file", "password")
+        )
+        assert status == 2
+        assert "with a pre-shared key or a password, not both" in err
+        assert not Path("new").exists()
+
     def test_a_name_that_is_no_utf_8(self, run: Run) -> None:
         directory = os.fsdecode(b"box\xff")
         status, out, err = run("make", "TK", "--out", directory)

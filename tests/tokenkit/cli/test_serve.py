@@ -318,6 +318,44 @@ def test_an_encrypted_seed_file(
     assert (status, "is this the pre-shared key?" in line) == (2, True)
 
 
+def test_a_seed_file_under_a_password(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = virtual.World(seed=1).make_batch("SHELF", 1).tokens
+    virtual.write_pskc(tokens, tmp_path / "s", password="open sesame")
+    options = ("--seeds", str(tmp_path / "s"))
+    status, [line] = ends(capsys, *options)
+    assert status == 2
+    assert "give the password: --pskc-password-file FILE or TOKENKIT_PSKC_PASSWORD" in line
+    (tmp_path / "password").write_bytes(b"open sesame\r\n")
+    assert ends(capsys, *options, "--pskc-password-file", str(tmp_path / "password")) == (0, [])
+    monkeypatch.setenv("TOKENKIT_PSKC_PASSWORD", "open says me")
+    status, [line] = ends(capsys, *options)
+    assert (status, "is this the password?" in line) == (2, True)
+
+
+@pytest.mark.parametrize("contents", [b"", b"\n", b"two\nlines", b"\xff"])
+def test_a_password_that_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], contents: bytes
+) -> None:
+    (tmp_path / "p").write_bytes(contents)
+    status, [line] = ends(capsys, "--pskc-password-file", str(tmp_path / "p"))
+    assert (status, "p: a password is one line of UTF-8 that is not empty" in line) == (2, True)
+
+
+def test_a_seed_file_with_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"TOKEN00000{n},{n}0\n" for n in (1, 2, "x", 3)) + "short,00\n"
+    (tmp_path / "s").write_text("serial number,secret hex\n" + rows)
+    options = ("--seeds", str(tmp_path / "s"))
+    status, lines = ends(capsys, *options)
+    assert (status, len(lines)) == (2, 3)
+    assert lines[0].endswith("/s: 2 faults, nothing was imported:")
+    assert lines[1] == "  line 4, TOKEN00000x: the secret key is not hexadecimal"
+    status, lines = ends(capsys, *options, "--skip-faulty")
+    assert (status, len(lines)) == (0, 3)
+    assert lines[0].endswith("/s: 2 faults, left out:")
+
+
 def test_options_are_checked_before_the_port(capsys: pytest.CaptureFixture[str]) -> None:
     with listen(0) as listener:
         port = str(port_of(listener))

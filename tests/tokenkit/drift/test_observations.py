@@ -18,7 +18,7 @@ from tokenkit.cli import root
 from tokenkit.drift.observations import (
     Observation,
     ObservationsError,
-    preview_observations,
+    open_observations,
     read_observations,
 )
 from tokenkit.drift.server_time import server_time_s, time_zone
@@ -182,8 +182,8 @@ class TestFaults:
         assert told[1].startswith("  line 3, TOKEN000002: code '1' has 1 digits")
         assert told[-1] == "  and 5 more"
         assert read(path, text, skip_faulty=True) == ONE
-        assert len(preview_observations(path).faults) == 25
-        with pytest.raises(ObservationsError, match="a fault, nothing was read"):
+        assert len(open_observations(path).faults) == 25
+        with pytest.raises(ObservationsError, match="line 2, TOKEN000001: code"):
             read(path, csv_row("1"), skip_faulty=True)
 
     def test_files_that_are_none(self, tmp_path: Path) -> None:

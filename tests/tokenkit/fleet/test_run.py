@@ -4,11 +4,14 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from distributed import Client, LocalCluster
+from distributed.scheduler import KilledWorker
 
 from tokenkit.fleet import cluster as clusters
 from tokenkit.fleet import run as running
@@ -170,6 +173,13 @@ def test_a_scheduler_that_goes_away(study: Study, monkeypatch: pytest.MonkeyPatc
         made.close()
         with pytest.raises(ClusterError, match="has gone: start it again"):
             list(found)
+
+
+def test_a_partition_that_kills_whoever_counts_it(scheduler: str) -> None:
+    done: Future[bytes | str] = Future()
+    done.set_exception(KilledWorker("errand", SimpleNamespace(address="tcp://there:1"), 3))
+    with cluster(scheduler) as pool, pytest.raises(ClusterError, match=r"4 workers died .*there:1"):
+        pool.archive(done)
 
 
 class Counter:

@@ -1,39 +1,16 @@
 """One picture of several tokens, one below the other."""
 
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tokenkit.drift.diagnosis import Diagnosis, TokenDiagnosis
 from tokenkit.drift.plot import draw_server, draw_token
+from tokenkit.report.picture import DAY_COLOURS, picture_style, save_picture
 
 _WIDTH, _PANEL = 11.0, 3.7  # inches
-# the pages' own by day
-_COLOURS = {
-    "ink": "#1b212c",
-    "muted": "#5b6577",
-    "grid": "#dfe3ea",
-    "curve": "#33415c",
-    "window": "#bfe3cf",
-    "ok": "#136f43",
-    "bad": "#c9302c",
-    "sync": "#6d44c4",
-    "place-b": "#e9edf8",
-}
-_STYLE: Any = {
-    "svg.hashsalt": "tokenkit",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.edgecolor": _COLOURS["grid"],
-    "axes.labelcolor": _COLOURS["muted"],
-    "text.color": _COLOURS["ink"],
-    "xtick.labelcolor": _COLOURS["muted"],
-    "ytick.labelcolor": _COLOURS["muted"],
-}
 
 
 def figure(
@@ -42,7 +19,7 @@ def figure(
     """Write it into ``file`` as ``form``, png or svg."""
     servers = bool(diagnosis.server_faults)
     count = len(tokens) + servers
-    with mpl.rc_context(_STYLE):
+    with picture_style():
         made = Figure(figsize=(_WIDTH, _PANEL * count))
         FigureCanvasAgg(made)
         panels = [
@@ -51,10 +28,9 @@ def figure(
         ]
         if servers:
             axes = panels.pop(0)
-            draw_server(axes, diagnosis, _COLOURS)
+            draw_server(axes, diagnosis, DAY_COLOURS)
             axes.set_title("the server", loc="left", pad=18, fontsize=11, fontweight="bold")
         for axes, token in zip(panels, tokens, strict=True):
-            draw_token(axes, token, _COLOURS)
+            draw_token(axes, token, DAY_COLOURS)
             axes.set_title(token.serial_number, loc="left", pad=18, fontsize=11, fontweight="bold")
-        metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
-        made.savefig(file, format=form, dpi=110, metadata=metadata)
+        save_picture(made, file, form)

@@ -12,9 +12,10 @@ TOKENS = World(seed=9).make_batch("BATCH", 3).tokens
 CSV = csv_file(TOKENS)
 
 
-def look(bench: Any, contents: bytes, key: str = "", status: int = 200) -> str:
+def look(bench: Any, contents: bytes, key: str = "", status: int = 200, password: str = "") -> str:
+    file = ("tokens <1>.csv", contents)
     page: str = bench.root.post(
-        "admin/seeds", status, files={"file": ("tokens <1>.csv", contents)}, key=key
+        "admin/seeds", status, files={"file": file}, key=key, password=password
     )
     return page
 
@@ -60,6 +61,14 @@ class TestPreview:
         assert "is this the pre-shared key" in look(bench, contents, "00" * 16)
         spaced = bytes(range(16)).hex(":")
         assert "Import 3 tokens" in look(bench, contents, spaced)
+
+    def test_a_file_under_a_password(self, bench: Any, tmp_path: Path) -> None:
+        path = tmp_path / "seeds.xml"
+        write_pskc(TOKENS, path, password="open sesame")
+        contents = path.read_bytes()
+        assert "give the password" in look(bench, contents)
+        assert "is this the password" in look(bench, contents, password="wrong")
+        assert "Import 3 tokens" in look(bench, contents, password="open sesame")
 
     @pytest.mark.parametrize(
         ("key", "message"), [("xy", "not hexadecimal"), ("00", "16, 24 or 32 bytes, not 1")]

@@ -1,0 +1,1 @@
+"""Crystals as they are: by data sheets, and by measurements."""
