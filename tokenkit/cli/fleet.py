@@ -233,8 +233,8 @@ def _count(
                     add(counted)
                 watch.advance(counted.partition.count * study.years, was_kept)
     except (KeyboardInterrupt, TokenkitError):
-        if checkpoint is not None and kept is not None and not kept.is_empty():
-            folder = click.format_filename(checkpoint)
+        if kept is not None and kept.holds_any():
+            folder = click.format_filename(kept.folder)
             say(f"{folder} keeps what is counted: the same command goes on from there")
         raise
     return result(study, [tallies[batch] for batch in range(len(study.batch))])

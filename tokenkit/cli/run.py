@@ -93,4 +93,4 @@ def _list() -> None:
     from tokenkit.scenario import load, shipped
 
     for name in shipped():
-        echo(f"{name:20}{load(name).scenario.title}")
+        echo(f"{name:22}{load(name).scenario.title}")

@@ -103,7 +103,7 @@ def planned(
                 steps.append(Step(helped_s, {"do": help_, "device": "token"}))
         members: dict[str, object] = {"do": act, "device": "token"}
         if late_s:
-            members["entry"] = f"{late_s:g} s"
+            members["entry"] = _seconds(late_s)
         steps.append(Step(read_s, members, row))
         ready_s = row.true_s
         last_counter = row.counter if row.accepted else last_counter
@@ -115,12 +115,12 @@ def _clock_steps(base: Path, jumps: Sequence[Jump]) -> Iterator[Step]:
     for before, line in zip(base.lines, base.lines[1:], strict=False):
         by_s = round(line.offset_s - before.at(line.from_s), 2)
         if by_s:
-            yield Step(line.from_s, {"do": "step-clock", "device": "token", "by": f"{by_s:g} s"})
+            yield Step(line.from_s, {"do": "step-clock", "device": "token", "by": _seconds(by_s)})
         by_ppm = round(line.ppm - before.ppm, 4)
         if by_ppm:
             yield Step(line.from_s, {"do": "change-rate", "device": "token", "by_ppm": by_ppm})
     for jump in jumps:
-        yield Step(jump.true_s, {"do": "step-clock", "device": "token", "by": f"{jump.by_s:g} s"})
+        yield Step(jump.true_s, {"do": "step-clock", "device": "token", "by": _seconds(jump.by_s)})
 
 
 def scenario_text(
@@ -135,9 +135,9 @@ def scenario_text(
         _table("[policy]", _policy(plan.policy)),
     ]
     for fault in plan.faults:
-        members: dict[str, object] = {"at": _Moment(fault.true_s), "step": f"{fault.by_s:g} s"}
+        members: dict[str, object] = {"at": _Moment(fault.true_s), "step": _seconds(fault.by_s)}
         if fault.mended_s is not None:
-            members["mended_after"] = f"{fault.mended_s - fault.true_s:g} s"
+            members["mended_after"] = _seconds(fault.mended_s - fault.true_s)
         tables.append(_table("[[server.event]]", members))
     tables += [
         _table(
@@ -149,7 +149,7 @@ def scenario_text(
                 "algorithm": seed.algorithm,
                 "digits": seed.digits,
                 "period": seed.period_s,
-                "clock": {"offset": f"{clock.offset_s:g} s", "rate_ppm": clock.ppm},
+                "clock": {"offset": _seconds(clock.offset_s), "rate_ppm": clock.ppm},
             },
         ),
         _table("[[step]]", {"do": "ship-seeds", "prefix": "REPRODUCED"}),
@@ -185,8 +185,13 @@ def _policy(policy: TotpPolicy) -> dict[str, object]:
     for name, value in vars(policy).items():
         if value != getattr(plain, name) and name != "window_steps":
             seconds = name.endswith("_s")
-            said[name.removesuffix("_s")] = f"{value:g} s" if seconds else value
+            said[name.removesuffix("_s")] = _seconds(value) if seconds else value
     return said
+
+
+def _seconds(value: float) -> str:
+    """A duration, to the millisecond."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") + " s"
 
 
 class _Moment(float):

@@ -57,10 +57,17 @@ def reproduce(
             f"{token.serial_number}: scenarios have tokens of 30 and 60 s, not of {seed.period_s} s"
         )
     found = timeline(diagnosis, token, observations)
-    _check_asked(found, lines)
+    refused = _refused(found, lines)
     trials = Trials(seed, policy, found, progress)
     trials.agree()
-    asked = _asked(trials, lines)
+    asked = [row for row in trials.plan.rows if row in refused]
+    if not asked or (lines and len(asked) < len(refused)):
+        line = next(row.line for row in reversed(refused) if row not in asked)
+        raise ReproduceError(
+            f"line {line} cannot be shown again: {trials.missing[line]}. The verifier may have"
+            " other rules: see --policy and --window-steps"
+        )
+    asked = asked if lines else asked[-1:]
     plan = trials.plan if whole else trials.smallest(asked)
     return _written(trials, plan, token, asked)
 
@@ -120,25 +127,13 @@ def _token(
     return by_serial[serial_number]
 
 
-def _check_asked(found: Timeline, lines: Sequence[int]) -> None:
-    refused = {row.line for row in found.rows if not row.accepted}
+def _refused(found: Timeline, lines: Sequence[int]) -> list[Row]:
+    """The refusals on ``lines``, else all."""
+    refused = [row for row in found.rows if not row.accepted]
     for line in lines:
-        if line not in refused:
+        if line not in {row.line for row in refused}:
             why = found.missing.get(line, "it is no refusal of this token")
             raise ReproduceError(f"line {line} cannot be shown again: {why}")
     if not refused:
         raise ReproduceError("no code of this token was refused: nothing to reproduce")
-
-
-def _asked(trials: Trials, lines: Sequence[int]) -> list[Row]:
-    """The refusals on ``lines``, else the last one that came out as in the log."""
-    refused = [row for row in trials.plan.rows if not row.accepted]
-    asked = [row for row in refused if row.line in lines] if lines else refused[-1:]
-    gone = set(lines).difference(row.line for row in asked)
-    if gone or not asked:
-        line = min(gone) if gone else max(trials.missing)
-        raise ReproduceError(
-            f"line {line} cannot be shown again: {trials.missing[line]}. The verifier may have"
-            " other rules: see --policy and --window-steps"
-        )
-    return asked
+    return [row for row in refused if row.line in lines] if lines else refused

@@ -38,7 +38,6 @@ class Jump:
 
     true_s: float
     by_s: float
-    is_battery: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,20 +65,19 @@ def timeline(
     """The rows of ``token``; ``missing`` is by line."""
     seen = sorted(observations, key=lambda each: each.line)
     faults = [_fault(each) for each in diagnosis.server_faults]
-    missing: dict[int, str] = {}
-    server_s = {each.line: each.server_s for each in seen}
     within = [_lines_within(each, seen) for each in diagnosis.server_faults]
+    server_s = {each.line: each.server_s for each in seen}
+    entry_s = max((p.high_s - p.low_s - token.period_s for p in token.placed), default=0.0)
+    missing: dict[int, str] = {}
     rows = []
 
     def row(line: int, counter: int, accepted: bool, act: Literal["sign-in", "replay"]) -> Row:
         fault = next((n for n, lines in enumerate(within) if line in lines), None)
         true_s = round(server_s[line] - (0.0 if fault is None else faults[fault].by_s), 3)
         low_s = counter * token.period_s - true_s
-        return Row(
-            line, true_s, counter, accepted, low_s, low_s + token.period_s + entry_s, act, fault
-        )
+        high_s = low_s + token.period_s + entry_s
+        return Row(line, true_s, counter, accepted, low_s, high_s, act, fault)
 
-    entry_s = max((p.high_s - p.low_s - token.period_s for p in token.placed), default=0.0)
     for placed in token.placed:
         if placed.accepted is None:
             missing[placed.line] = "the log does not say whether it was accepted"
@@ -94,9 +92,9 @@ def timeline(
             missing[other.line] = _WHY.get(other.reason, other.reason)
     rows.sort(key=lambda each: (each.true_s, each.line))
     jumps = [
-        Jump(_between(rows, change.when.at_s), rounded(change.by_s), change.cause == "battery")
+        Jump(_between(rows, change.when.at_s), rounded(change.by_s))
         for change in token.changes
-        if change.by_s is not None
+        if change.by_s is not None and change.cause != "server"  # that is among the faults
     ]
     return Timeline(rows, jumps, faults, missing)
 

@@ -49,7 +49,7 @@ def _crystals(name: str) -> str:
         f"Crystals of grade {name} are off by {tolerance.standard_deviation:.3g} ppm (standard"
         f" deviation; none by more than {tolerance.limit:g}), lose"
         f" {-parabola.mean:g} ± {parabola.limit:g} ppm/°C² away from"
-        f" {turnover.mean:g} ± {turnover.limit:g} °C, age by {ageing.standard_deviation:g} ppm in"
+        f" {turnover.mean:g} ± {turnover.limit:g} °C, age by {ageing.standard_deviation:.3g} ppm in"
         f" the first year (none by more than {ageing.limit:g}) and then like the logarithm of time,"
         f" and wander at random: Allan deviation {_power(crystal.random_walk_adev_1day)} at a day."
     )

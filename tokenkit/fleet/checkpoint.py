@@ -43,7 +43,7 @@ class Checkpoint:
         code: str,
         warn: Callable[[str], None] = warnings.warn,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._warn = warn
         self._free: Callable[[], object] = lambda: None
         about = {"tokenkit": "fleet checkpoint", "study": digest, "title": title, "code": code}
@@ -59,9 +59,13 @@ class Checkpoint:
     def __exit__(self, *exception: object) -> None:
         self._free()
 
+    def holds_any(self) -> bool:
+        """Whether any partition is kept."""
+        return any(self.folder.glob("tokens-*"))
+
     def load(self, part: Partition) -> Counted | None:
         """What was kept of ``part``, or None: there is nothing, or it is damaged."""
-        path = self._folder / _name(part)
+        path = self.folder / _name(part)
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -82,13 +86,9 @@ class Checkpoint:
         """Keep what ``part`` gave: when this returns it is on the disk."""
         self._write(_name(part), hashlib.sha256(archive).digest() + archive)
 
-    def is_empty(self) -> bool:
-        """Whether nothing is kept yet."""
-        return not any(self._folder.glob("tokens-*"))
-
     def _begin(self, about: dict[str, str]) -> None:
         """Go on with what is there, or refuse what is not ``about`` this study."""
-        folder = self._folder
+        folder = self.folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock()
@@ -127,40 +127,40 @@ class Checkpoint:
             return  # Windows opens no folders
         import fcntl
 
-        descriptor = os.open(self._folder, os.O_RDONLY)
+        descriptor = os.open(self.folder, os.O_RDONLY)
         self._free = weakref.finalize(self, os.close, descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CheckpointError(
-                f"the checkpoint {self._folder} is in use by another run: wait until it has ended,"
+                f"the checkpoint {self.folder} is in use by another run: wait until it has ended,"
                 " or name another folder"
             ) from None
         except OSError:
             return  # the file system has no locks
 
     def _about(self) -> dict[str, str]:
-        path = self._folder / _ABOUT
+        path = self.folder / _ABOUT
         with suppress(ValueError):
             about = json.loads(path.read_bytes())
             if isinstance(about, dict):
                 return about
-        raise CheckpointError(f"{path} is damaged: remove {self._folder} to begin again")
+        raise CheckpointError(f"{path} is damaged: remove {self.folder} to begin again")
 
     def _write(self, name: str, data: bytes) -> None:
         """A whole file, which is on the disk when this returns, and so is its name."""
-        with whole_file(self._folder / name) as file:
+        with whole_file(self.folder / name) as file:
             file.write(data)
         if os.name == "nt":
             return
         try:
-            descriptor = os.open(self._folder, os.O_RDONLY)
+            descriptor = os.open(self.folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise CheckpointError(f"cannot write {self._folder}: {error.strerror}") from None
+            raise CheckpointError(f"cannot write {self.folder}: {error.strerror}") from None
 
 
 def _name(part: Partition) -> str:

@@ -27,6 +27,7 @@ from tokenkit.verifier.drift import (
     learn_at,
     predict,
     prove,
+    turned_s,
     window_at,
 )
 from tokenkit.verifier.throttle import wait_s
@@ -101,7 +102,8 @@ def sign_in(rule: Rule, state: State, shown: int, server_s: float) -> tuple[bool
         return False, state
     if _follows(rule, state):
         now = predict(state.clock, server_s)
-        first, last = window_at(now, rule.limits)
+        further_s = turned_s(state.clock, rule.limits, state.failures, server_s)
+        first, last = window_at(now, rule.limits, further_s)
         near = first <= shown <= last
     else:
         now = state.clock
@@ -128,7 +130,8 @@ def window(rule: Rule, state: State, server_s: float) -> tuple[int, int]:
     Codes that are used are none, whether or not there is a wait for failures.
     """
     if _follows(rule, state):
-        first, last = window_at(predict(state.clock, server_s), rule.limits)
+        further_s = turned_s(state.clock, rule.limits, state.failures, server_s)
+        first, last = window_at(predict(state.clock, server_s), rule.limits, further_s)
     else:
         amid = _expected(rule, state, server_s)
         first, last = amid - rule.window_steps, amid + rule.ahead_steps

@@ -364,7 +364,8 @@ class CodeDevices(Desk):
             return lambda generator, state: verify(
                 generator, state, generator.parse(code), now_step, self.totp.window_steps
             )
-        counters = window(clock, limits_of(self.totp, row.period_s), request.now_s)
+        limits = limits_of(self.totp, row.period_s)
+        counters = window(clock, limits, request.now_s, row.failures)
         return lambda generator, state: verify_in(
             counters, generator, state, generator.parse(code), now_step
         )

@@ -109,9 +109,18 @@ def predict(clock: LearnedClock, now_s: float) -> LearnedClock:
     )
 
 
+def turned_s(clock: LearnedClock, limits: Limits, failures: int, now_s: float) -> float:
+    """How much farther a code is looked for after ``failures`` wrong ones in a row.
+
+    A right code is refused where the token was carried to another place, and its rate changed at
+    once by as much as it may be: so the next code finds it, within the policy's window.
+    """
+    return limits.max_rate * _since(clock.learned_s, now_s) if failures > 0 else 0.0
+
+
 def likely(clock: LearnedClock, limits: Limits, now_s: float) -> _Interval:
     """The offsets that a code may show at ``now_s``, within what is plausible."""
-    return _likely(predict(clock, now_s), limits)
+    return _likely(predict(clock, now_s), limits, 0.0)
 
 
 def expected(clock: LearnedClock, limits: Limits, now_s: float) -> int:
@@ -119,20 +128,21 @@ def expected(clock: LearnedClock, limits: Limits, now_s: float) -> int:
     return _expected(predict(clock, now_s), limits)
 
 
-def window(clock: LearnedClock, limits: Limits, now_s: float) -> range:
-    """The counters whose codes are accepted at ``now_s``.
+def window(clock: LearnedClock, limits: Limits, now_s: float, failures: int = 0) -> range:
+    """The counters whose codes are accepted at ``now_s``, after so many wrong ones in a row.
 
     Those of the steps in which the token may be, and of those it may have left no longer ago than
     a code takes to arrive; to either side of the predicted one no more than the policy allows.
     """
-    first, last = window_at(predict(clock, now_s), limits)
+    further_s = turned_s(clock, limits, failures, now_s)
+    first, last = window_at(predict(clock, now_s), limits, further_s)
     return range(first, last + 1)
 
 
-def window_at(now: LearnedClock, limits: Limits) -> tuple[int, int]:
+def window_at(now: LearnedClock, limits: Limits, further_s: float) -> tuple[int, int]:
     """The first and the last counter of the window, of a prediction for the present."""
     now_s = now.learned_s
-    low_s, high_s = _likely(now, limits)
+    low_s, high_s = _likely(now, limits, further_s)
     amid, most = _expected(now, limits), limits.window_steps
     first = math.floor((now_s + low_s - limits.entry_s) / limits.period_s)
     last = math.floor((now_s + high_s) / limits.period_s)
@@ -168,10 +178,10 @@ def prove(clock: LearnedClock | None, limits: Limits, counter: int, now_s: float
     return _held(_synced(found, now_s, middle_s, found.offset_s, found.rate), limits)
 
 
-def _likely(now: LearnedClock, limits: Limits) -> _Interval:
+def _likely(now: LearnedClock, limits: Limits, further_s: float) -> _Interval:
     low_s, high_s = plausible(now, limits, now.learned_s)
     offset_s, most_s = _clamp(now.offset_s, low_s, high_s), limits.window_steps * limits.period_s
-    reach_s = min(_SIGMAS * _deviation_s(now), float(most_s))
+    reach_s = min(_SIGMAS * _deviation_s(now) + further_s, float(most_s))
     return max(low_s, offset_s - reach_s), min(high_s, offset_s + reach_s)
 
 

@@ -54,7 +54,10 @@ def test_list_names_what_is_shipped(run: Run) -> None:
         "authenticator-app",
         "eight-devices",
         "hardware-token",
+        "leap-second",
         "security-key",
+        "server-an-hour-ahead",
+        "server-snapshot",
     ]
 
 

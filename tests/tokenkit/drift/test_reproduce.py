@@ -1,7 +1,7 @@
 """Scenarios from logs: they show what the log showed, with little else."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -439,6 +439,26 @@ def test_a_fault_of_the_server_found_by_diagnosis(fleet: Path, tmp_path: Path) -
     assert done.exit_code == 0, done.output
     assert 'step = "1200 s"' in out.read_text()
     assert CliRunner().invoke(root, ["run", str(out)]).exit_code == 0
+
+
+def test_a_server_that_was_set_wrong_for_good() -> None:
+    server = ServerClock(events=(ServerStep(START_S + 10.3 * DAY_S, -7200.5),))
+    logs = [Log(server=server, serial=number) for number in range(1, 4)]
+    for number, log in enumerate(logs):
+        log.clock.advance(600.0 * number)
+        assert log.daily(11) == [True] * 10 + [False]
+        log.wait(0.001)
+        log.resync()
+        log.daily(3)
+    rows = sorted((row for log in logs for row in log.observations), key=lambda row: row.server_s)
+    rows = [replace(row, line=number) for number, row in enumerate(rows, 2)]
+    seeds = [seed for log in logs for seed in log.seeds]
+    found = diagnose(seeds, rows, Options(range_s=2.0 * DAY_S))
+    made = reproduce(found, rows, seeds, TotpPolicy())
+    assert run(parse(made.text, "made.toml")).held
+    assert len(made.kept) == 1
+    assert 'step = "-7200 s"\n\n' in made.text  # never mended
+    assert "step-clock" not in made.text
 
 
 def test_the_command_says_what_cannot_be(fleet: Path, tmp_path: Path) -> None:

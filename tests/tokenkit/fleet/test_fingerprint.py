@@ -1,44 +1,85 @@
-"""The fingerprint covers whatever a count may depend on."""
+"""Code that may count otherwise has another fingerprint, and no other code has."""
 
 import ast
 import inspect
+import os
+import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from tokenkit.fleet import fingerprint as module
+from tokenkit.fleet.fingerprint import digest, fingerprint, parts
 
 # they say what is wrong with a file, and change no count
 TEXT = {"tokenkit.errors", "tokenkit.scenario.document", "tokenkit.scenario.explain"}
 
 
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    """A package with code, data, a report and a study."""
+    for name in ("kernel.py", "peers.toml", "report/page.py", "shipped/mine.toml", "notes.txt"):
+        path = tmp_path / "fleet" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"one = 1\ntwo = 2\n")
+    return tmp_path / "fleet"
+
+
+@pytest.mark.parametrize("name", ["kernel.py", "peers.toml"])
+def test_code_and_rules_count(part: Path, name: str) -> None:
+    before = digest([part])
+    (part / name).write_bytes(b"one = 1\ntwo = 3\n")
+    assert digest([part]) != before
+
+
+def test_a_name_counts(part: Path) -> None:
+    before = digest([part])
+    (part / "kernel.py").rename(part / "colonel.py")
+    assert digest([part]) != before
+
+
+@pytest.mark.parametrize("name", ["report/page.py", "shipped/mine.toml", "notes.txt"])
+def test_the_rest_does_not(part: Path, name: str) -> None:
+    before = digest([part])
+    (part / name).write_bytes(b"")
+    assert digest([part]) == before
+
+
+def test_line_ends_do_not(part: Path) -> None:
+    before = digest([part])
+    (part / "kernel.py").write_bytes(b"one = 1\r\ntwo = 2\r\n")
+    assert digest([part]) == before
+
+
 def imported(name: str) -> set[str]:
-    """Which of our modules the module ``name`` imports from."""
+    """Which modules of tokenkit the module ``name`` imports from."""
     tree = ast.parse(inspect.getsource(import_module(name)))
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     return {node.module for node in nodes if node.module and node.module.startswith("tokenkit.")}
 
 
 def test_all_that_counting_uses_goes_in() -> None:
-    files = {path for _, path in module.sources()}
     todo, seen = {"tokenkit.fleet.work"}, set[str]()
     while todo:
         name = todo.pop()
         seen.add(name)
-        assert Path(inspect.getfile(import_module(name))) in files, name
+        file = Path(inspect.getfile(import_module(name)))
+        assert any(part == file or part in file.parents for part in parts()), name
         if name.startswith("tokenkit.fleet."):
             todo |= imported(name) - seen - TEXT
     assert len(seen) > 20
 
 
-def test_another_source_is_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
-    module.fingerprint.cache_clear()
-    before = module.fingerprint()
-    read = Path.read_bytes
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", lambda p: read(p) + b"#" * (p.name == "places.py"))
-        module.fingerprint.cache_clear()
-        assert module.fingerprint() != before
-    module.fingerprint.cache_clear()
-    assert module.fingerprint() == before
+def test_it_is_the_same_in_every_process() -> None:
+    assert re.fullmatch(r"tokenkit \d+\.\d+\.\d+, source [0-9a-f]{12}", fingerprint())
+    program = "from tokenkit.fleet.fingerprint import fingerprint; print(fingerprint())"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+    )
+    assert done.stdout == f"{fingerprint()}\n"

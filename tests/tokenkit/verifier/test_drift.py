@@ -259,6 +259,39 @@ def test_nobody_with_a_steady_clock_is_locked_out(
         clock = learn(clock, limits, counter, now_s)
 
 
+@given(clocks(), st.floats(-DAY_S, YEAR_S), st.integers(1, 10))
+def test_after_a_wrong_code_it_is_looked_for_farther(
+    clock: LearnedClock, silence_s: float, failures: int
+) -> None:
+    """By what a change of rate can do since the last code; never farther than the policy says."""
+    limits = limits_of(TotpPolicy(drift="rate", max_window_steps=100, max_rate_ppm=30.0), PERIOD_S)
+    now_s = START_S + silence_s
+    before, after = window(clock, limits, now_s), window(clock, limits, now_s, failures)
+    assert set(before) <= set(after)
+    assert len(after) <= 2 * limits.window_steps + 1
+    farther = 2 * (30e-6 * max(silence_s, 0.0) / PERIOD_S + 1)
+    assert len(after) - len(before) <= farther
+    if silence_s <= 0.0:
+        assert after == before
+
+
+@pytest.mark.parametrize("turn_ppm", [-25.0, 25.0])
+def test_the_next_code_finds_a_token_whose_rate_has_turned(turn_ppm: float) -> None:
+    """Weekly for half a year, then three weeks in the cold: at any second of a time step."""
+    steady_s = lambda t: 0.0  # noqa: E731
+    known = weekly(steady_s, 26, prove(None, LIMITS, shown(steady_s, START_S), START_S))
+    turned_s = lambda t: 1e-6 * turn_ppm * (t - known.learned_s)  # noqa: E731
+    refused = 0
+    for second in range(PERIOD_S):
+        now_s = known.learned_s + 21 * DAY_S + second
+        if shown(turned_s, now_s - 5.0) not in window(known, LIMITS, now_s):
+            refused += 1
+            now_s += PERIOD_S
+            assert shown(turned_s, now_s - 5.0) not in window(known, LIMITS, now_s)
+            assert shown(turned_s, now_s - 5.0) in window(known, LIMITS, now_s, 1)
+    assert refused > 0
+
+
 def weekly(error_s: Callable[[float], float], weeks: int, clock: LearnedClock) -> LearnedClock:
     """What is known after codes once a week, from when the clock was last looked at."""
     for _ in range(weeks):

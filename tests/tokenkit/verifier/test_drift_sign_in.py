@@ -76,6 +76,22 @@ def test_a_year_in_a_drawer(make_bench: Callable[..., Any], rate_ppm: float) -> 
                 drifting.sign_in()
 
 
+def test_a_token_that_was_carried_into_the_cold(make_bench: Callable[..., Any]) -> None:
+    """For three weeks: its next code is refused, the one after it accepted, without a resync."""
+    bench = make_bench(totp=RATE)
+    drifting = Drifting(bench, 0.0)
+    weekly(drifting, 26)
+    drifting.wait(21 * DAY_S)
+    low_s, _ = bench.device(drifting.phone).window_s
+    drifting.phone.offset_s = low_s - 45.0  # within the 54 s that 30 ppm make of three weeks
+    with pytest.raises(OutOfWindow):
+        bench.sign_in(drifting.phone)
+    bench.wait(30.0)
+    device = bench.sign_in(drifting.phone).device
+    assert device.failures == 0
+    assert device.predicted_offset_s == pytest.approx(low_s - 45.0, abs=25.0)
+
+
 def test_what_is_told(make_bench: Callable[..., Any]) -> None:
     drifting = Drifting(make_bench(totp=RATE), 5.0)
     signed_in = weekly(drifting, 30)

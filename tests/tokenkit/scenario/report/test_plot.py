@@ -121,3 +121,20 @@ def test_there_is_a_gap_while_a_device_is_removed() -> None:
     removed.learned(START_S + 60 * DAY_S, 0)
     assert picture(held).count("fill: var(--window)") == 1
     assert picture(removed).count("fill: var(--window)") == 2
+
+
+def test_the_window_goes_with_the_server() -> None:
+    made = device()
+    jump_s = START_S + 50 * DAY_S
+    server = [(START_S, 0.0), (jump_s, 0.0), (jump_s, 300.0), (END_S, 300.0)]
+    right = picture(made)
+    wrong = plot(made, server, END_S, False, "label", "p")
+    assert "var(--server)" in wrong
+    assert "var(--server)" not in right
+    assert "clock error, s" in right
+    # there is room for the window around the server's wrong time
+    assert "clock error, min" in wrong
+    made.reaches = [(START_S, -20.0, 20.0), (END_S, -40.0, 40.0)]
+    assert plot(made, server, END_S, True, "label", "p") != plot(
+        made, [], END_S, True, "label", "p"
+    )
