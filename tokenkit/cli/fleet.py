@@ -1,7 +1,9 @@
 """``tokenkit fleet``: what a verifier's policy costs a fleet of tokens."""
 
+import math
 import shlex
-from contextlib import AbstractContextManager, ExitStack
+import signal
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,8 @@ from tokenkit.cli.types import Directory
 from tokenkit.errors import MissingExtraError, TokenkitError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from click.shell_completion import CompletionItem
 
     from tokenkit.fleet.pool import Pool
@@ -54,7 +58,7 @@ def _complete(
     "--tokens",
     type=click.IntRange(1, 99_999_999),
     metavar="N",
-    help="So many in all, for a quick look: each batch shrinks or grows alike.",
+    help="So many in all, for a quick look: each batch shrinks or grows alike, to no less than 1.",
 )
 @click.option(
     "--workers",
@@ -107,7 +111,7 @@ def study(
     that count it, nor on whether it was interrupted. A worker that dies loses nothing. All that is
     written is there whole, or not at all.
     """
-    _check_installed()
+    _check_installed(scheduler, parquet)
     from tokenkit.fleet.study import load
 
     chosen = _adjusted(load(file).study, seed, tokens)
@@ -145,8 +149,11 @@ def _again(file: str, seed: int | None, tokens: int | None) -> str:
     return shlex.join(words)
 
 
-def _check_installed() -> None:
-    if any(find_spec(name) is None for name in ("distributed", "numba", "pyarrow", "scipy")):
+def _check_installed(scheduler: str | None, parquet: Path | None) -> None:
+    needed = ["numba", "scipy"]
+    needed += ["distributed"] if scheduler is not None else []
+    needed += ["pyarrow"] if parquet is not None else []
+    if any(find_spec(name) is None for name in needed):
         raise MissingExtraError("a study of a fleet", "fleet")
 
 
@@ -156,12 +163,24 @@ def _adjusted(study: "Study", seed: int | None, tokens: int | None) -> "Study":
     if seed is not None:
         study = replace(study, seed=seed)
     if tokens is not None:
-        scale = tokens / study.tokens
+        sizes = _scaled([batch.tokens for batch in study.batch], tokens)
         batches = [
-            replace(batch, tokens=max(1, round(scale * batch.tokens))) for batch in study.batch
+            replace(batch, tokens=size) for batch, size in zip(study.batch, sizes, strict=True)
         ]
         study = replace(study, batch=batches)
     return study
+
+
+def _scaled(sizes: list[int], total: int) -> list[int]:
+    """As large in proportion, each at least 1, and together ``total`` if that is enough."""
+    shares = [total * size / sum(sizes) for size in sizes]
+    scaled = [max(1, math.floor(share)) for share in shares]
+    total = max(total, len(sizes))
+    while missing := total - sum(scaled):
+        way = 1 if missing > 0 else -1
+        may = [number for number, size in enumerate(scaled) if size + way >= 1]
+        scaled[max(may, key=lambda number: way * (shares[number] - scaled[number]))] += way
+    return scaled
 
 
 def _check_writable(report: Path | None, csv_file: Path | None, parquet: Path | None) -> None:
@@ -196,11 +215,15 @@ def _count(
     tallies: dict[int, Tally] = {}
     watch = Watch(study.tokens * study.years)
     kept = None
-    if checkpoint is not None:
-        kept = Checkpoint(checkpoint, study.title, digest(study), fingerprint(), watch.say)
     try:
         with ExitStack() as stack:
+            if checkpoint is not None:
+                kept = stack.enter_context(
+                    Checkpoint(checkpoint, study.title, digest(study), fingerprint(), watch.say)
+                )
+            stack.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
             pool = stack.enter_context(_pool(scheduler, workers))
+            stack.enter_context(_impatience())
             add = stack.enter_context(token_table(study, parquet)) if parquet else None
             stack.enter_context(watch)
             for counted, was_kept in run(study, pool, kept):
@@ -215,6 +238,17 @@ def _count(
             say(f"{folder} keeps what is counted: the same command goes on from there")
         raise
     return result(study, [tallies[batch] for batch in range(len(study.batch))])
+
+
+@contextmanager
+def _impatience() -> "Iterator[None]":
+    """Say after Ctrl-C what is waited for, and let another one end the program."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        say("stopping: what is begun is counted first; Ctrl-C again ends at once")
+        raise
 
 
 def _pool(scheduler: str | None, workers: int | None) -> "AbstractContextManager[Pool]":

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import warnings
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,8 +30,9 @@ class Checkpoint:
     """What is kept in ``folder`` of the study ``digest``, as counted by ``code``.
 
     A folder that is new or empty becomes one; what is half written there is removed. A checkpoint
-    of another study or code is refused, and so is a folder with other things in it. ``warn`` is
-    told of files that are damaged: their partitions are as if they had not been counted.
+    of another study or code is refused, and so is a folder with other things in it, and one that
+    another run uses. ``warn`` is told of files that are damaged: their partitions are as if they
+    had not been counted.
     """
 
     def __init__(
@@ -43,35 +45,19 @@ class Checkpoint:
     ) -> None:
         self.folder = folder
         self._warn = warn
+        self._free: Callable[[], object] = lambda: None
         about = {"tokenkit": "fleet checkpoint", "study": digest, "title": title, "code": code}
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            names = {path.name for path in folder.iterdir()}
-            for name in names:
-                if name.startswith((f".{_ABOUT}.", ".tokens-")):
-                    (folder / name).unlink()
-            found = self._about() if _ABOUT in names else None
-        except OSError as error:
-            reason = error.strerror or error
-            raise CheckpointError(f"cannot use the checkpoint {folder}: {reason}") from None
-        if found is None:
-            if others := sorted(name for name in names if not name.startswith(".")):
-                raise CheckpointError(
-                    f"{folder} is no checkpoint of a study, but holds {others[0]}: name a new"
-                    " folder"
-                )
-            self._write(_ABOUT, json.dumps(about, indent=1).encode() + b"\n")
-        elif found.get("study") != digest:
-            raise CheckpointError(
-                f"{folder} is the checkpoint of another study, {found.get('title')!r}, or of this"
-                " one with another seed, other tokens or other rules: name another folder, or"
-                " remove that one"
-            )
-        elif found.get("code") != code:
-            raise CheckpointError(
-                f"{folder} was counted by {found.get('code')}, this is {code}: go on with that"
-                " one, or remove the folder to begin again"
-            )
+            self._begin(about)
+        except BaseException:
+            self._free()
+            raise
+
+    def __enter__(self) -> "Checkpoint":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._free()
 
     def holds_any(self) -> bool:
         """Whether any partition is kept."""
@@ -100,6 +86,59 @@ class Checkpoint:
         """Keep what ``part`` gave: when this returns it is on the disk."""
         self._write(_name(part), hashlib.sha256(archive).digest() + archive)
 
+    def _begin(self, about: dict[str, str]) -> None:
+        """Go on with what is there, or refuse what is not ``about`` this study."""
+        folder = self.folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock()
+            names = {path.name for path in folder.iterdir()}
+            found = self._about() if _ABOUT in names else None
+        except OSError as error:
+            reason = error.strerror or error
+            raise CheckpointError(f"cannot use the checkpoint {folder}: {reason}") from None
+        if found is None:
+            if others := sorted(name for name in names if not name.startswith(".")):
+                raise CheckpointError(
+                    f"{folder} is no checkpoint of a study, but holds {others[0]}: name a new"
+                    " folder"
+                )
+            self._write(_ABOUT, json.dumps(about, indent=1).encode() + b"\n")
+            return
+        if found.get("study") != about["study"]:
+            raise CheckpointError(
+                f"{folder} is the checkpoint of another study, {found.get('title')!r}, or of this"
+                " one with another seed, other tokens or other rules: name another folder, or"
+                " remove that one"
+            )
+        if found.get("code") != about["code"]:
+            raise CheckpointError(
+                f"{folder} was counted by {found.get('code')}, this is {about['code']}: go on with"
+                " that one, or remove the folder to begin again"
+            )
+        for name in names:
+            if name.startswith((f".{_ABOUT}.", ".tokens-")):
+                with suppress(OSError):
+                    (folder / name).unlink()
+
+    def _lock(self) -> None:
+        """Have the folder alone until the end of the context, or of this object or program."""
+        if os.name == "nt":
+            return  # Windows opens no folders
+        import fcntl
+
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        self._free = weakref.finalize(self, os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CheckpointError(
+                f"the checkpoint {self.folder} is in use by another run: wait until it has ended,"
+                " or name another folder"
+            ) from None
+        except OSError:
+            return  # the file system has no locks
+
     def _about(self) -> dict[str, str]:
         path = self.folder / _ABOUT
         with suppress(ValueError):
@@ -113,7 +152,7 @@ class Checkpoint:
         with whole_file(self.folder / name) as file:
             file.write(data)
         if os.name == "nt":
-            return  # Windows opens no folders
+            return
         try:
             descriptor = os.open(self.folder, os.O_RDONLY)
             try:

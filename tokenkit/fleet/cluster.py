@@ -173,13 +173,15 @@ def _errand(code: str) -> Callable[[bytes], bytes | str]:
         from distributed import get_worker
 
         try:
+            from tokenkit.errors import MissingExtraError
             from tokenkit.fleet.archive import pack
             from tokenkit.fleet.fingerprint import fingerprint
-        except ImportError as error:
+
+            if fingerprint() != code:
+                return f"{get_worker().address} has {fingerprint()}"
+            count, part = pickle.loads(work)
+        except (ImportError, MissingExtraError) as error:
             return f"{get_worker().address} cannot count ({error})"
-        if fingerprint() != code:
-            return f"{get_worker().address} has {fingerprint()}"
-        count, part = pickle.loads(work)
         return pack(count(part))
 
     return errand

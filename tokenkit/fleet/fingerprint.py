@@ -16,6 +16,8 @@ _PARTS = {
         "server_clock.py",
         "scenario/durations.py",
         "scenario/places.py",
+        "scenario/server.py",
+        "virtual.py",
     ),
     "firmware_sim": ("otp", "world"),
 }
@@ -26,8 +28,12 @@ _APART = ("report", "shipped")
 @cache
 def fingerprint() -> str:
     """The version and a hash of the source, such as ``tokenkit 0.1.0, source 0123456789ab``."""
-    parts = [_folder(package) / name for package, names in _PARTS.items() for name in names]
-    return f"tokenkit {__version__}, source {digest(parts)[:12]}"
+    return f"tokenkit {__version__}, source {digest(parts())[:12]}"
+
+
+def parts() -> list[Path]:
+    """Files and folders that it is of."""
+    return [_folder(package) / name for package, names in _PARTS.items() for name in names]
 
 
 def digest(parts: Iterable[Path]) -> str:

@@ -101,11 +101,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     resync_offset: Measure | None = None
     enrol_range: Duration | None = None
     next_code_steps: _Steps | None = None
-    next_code_after: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    next_code_after: Annotated[int, msgspec.Meta(ge=1, le=NEVER)] | None = None
     next_code_late_steps: _Steps | None = None
     three_codes_steps: _Steps | None = None
     delay: Duration | None = None
-    lock_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    lock_after: Annotated[int, msgspec.Meta(ge=0, le=NEVER)] | None = None
 
     def said(self) -> dict[str, Any]:
         """The rules that it gives."""

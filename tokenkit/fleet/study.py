@@ -1,5 +1,6 @@
 """A study file: which tokens, how people use them, what the verifier's rules are, for how long."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from tokenkit.scenario.durations import DAY_S, YEAR_S, Duration, PositiveDuratio
 from tokenkit.scenario.explain import hint
 from tokenkit.scenario.places import Place
 from tokenkit.scenario.server import Server
-from tokenkit.server_clock import ServerClock, ServerClockError
+from tokenkit.server_clock import Ntp, ServerClock, ServerClockError
 from tokenkit.virtual import GRADES, SeededEntropy
 
 Habit = Literal["daily", "weekly", "monthly", "after-holidays", "drawer"]
@@ -28,6 +29,7 @@ _LONGEST_YEARS = 50.0
 _SHORTEST_S = 10 * DAY_S  # tokens are enrolled on the first
 _LONGEST_MONTHS = 120.0
 _LONGEST_ENTRY_S = 3600.0
+_MOST_POLLS = 2_000_000  # they are kept in memory
 _NAME = re.compile(r"[A-Za-z0-9_+=/:,.@-]{1,40}")
 
 
@@ -166,11 +168,28 @@ class Study(_Table, frozen=True, kw_only=True):
                 if table.name in seen:
                     yield (name, number, "name"), f"there is a {name} {table.name!r} already"
                 seen.add(table.name)
+        for number, policy in enumerate(self.policy):
+            for period in {batch.period for batch in self.batch}:
+                rule = policy.rule(period)
+                if not rule.rate and rule.window_steps + rule.ahead_steps < 0:
+                    yield (
+                        ("policy", number),
+                        f"{policy.name!r} accepts no code of {period} s: 'window_open' leaves out"
+                        " the one step there is",
+                    )
         try:
-            self.server_clock()
+            clock = self.server_clock()
         except ServerClockError as error:
             at = () if error.event is None else ("event", error.event)
             yield ("server", *at), str(error)
+        else:
+            if isinstance(clock.base, Ntp):
+                least_s = math.ceil((self.end_s - self.start_s) / _MOST_POLLS)
+                if clock.base.poll_s < least_s:
+                    yield (
+                        ("server", "poll"),
+                        f"'poll' is at least {least_s} s in a study of {self.years:g} years",
+                    )
         for number, batch in enumerate(self.batch):
             if self.start_s - batch.months_in_stock[1] * YEAR_S / 12 < 0:
                 yield ("batch", number, "months_in_stock"), "no token is made before 1970"

@@ -64,16 +64,25 @@ class _Sums:
     """Of one of COMPARED, over groups of tokens, for all policies.
 
     ``unit`` is what a count of 1 is in the unit that is shown: in 1,000 token-years, or in codes.
+    Intervals are not ``known`` where a variance is needed, and some batch is one token.
     """
 
     counts: "np.ndarray[tuple[int], np.dtype[np.int64]]"
     covariance: list[list[float]]  # of the sums
     unit: float
     interval: Callable[[int, float], tuple[float, float]]
+    known: bool = True
 
     def count(self, policy: int) -> Count:
         count = int(self.counts[policy])
         return Count(count, *self.interval(count, self.covariance[policy][policy]))
+
+    def mean(self, policy: int) -> Estimate:
+        count = self.count(policy)
+        return self.estimate(*(self.unit * each for each in (count.count, count.low, count.high)))
+
+    def estimate(self, value: float | None, low: float | None, high: float | None) -> Estimate:
+        return Estimate(value, low, high) if self.known else Estimate(value, None, None)
 
 
 def _sums(group: Sequence[Tally], measure: str) -> _Sums:
@@ -82,16 +91,17 @@ def _sums(group: Sequence[Tally], measure: str) -> _Sums:
     policies = group[0].totals.shape[0]
     covariance = np.zeros((policies, policies))
     for tally in group:
-        tokens, totals = float(tally.tokens), tally.totals[:, field].astype(float)
+        # whole numbers of any size: rounded squares would leave negative variances
+        tokens, totals = int(tally.tokens), tally.totals[:, field].astype(object)
         if tokens > 1:  # of one token nothing is known but that it may be Poisson's
-            products = tally.products[COMPARED.index(measure)]
-            scatter = products - np.outer(totals, totals) / tokens
-            covariance += scatter * tokens / (tokens - 1.0)
+            products = tally.products[COMPARED.index(measure)].astype(object)
+            scatter = tokens * products - np.outer(totals, totals)
+            covariance += scatter.astype(float) / (tokens - 1)
     counts = np.sum([tally.totals[:, field] for tally in group], axis=0)
     if measure == "acceptable":
-        return _Sums(
-            counts, covariance.tolist(), 1.0 / max(_total(group, 0, "moments"), 1), mean_interval
-        )
+        unit = 1.0 / max(_total(group, 0, "moments"), 1)
+        known = all(tally.tokens > 1 for tally in group)
+        return _Sums(counts, covariance.tolist(), unit, mean_interval, known)
     return _Sums(counts, covariance.tolist(), 1000.0 / _token_years(group), count_interval)
 
 
@@ -120,8 +130,7 @@ def _total(group: Sequence[Tally], policy: int, name: str) -> int:
 
 
 def _rate(sums: _Sums, policy: int) -> Rate:
-    count = sums.count(policy)
-    return Rate(int(sums.counts[policy]), count.estimate(sums.unit))
+    return Rate(int(sums.counts[policy]), sums.mean(policy))
 
 
 def _codes(policy: int, group: Sequence[Tally]) -> Codes:
@@ -131,7 +140,7 @@ def _codes(policy: int, group: Sequence[Tally]) -> Codes:
     reached = np.cumsum(histogram) >= 0.99 * moments
     used = np.flatnonzero(histogram)
     return Codes(
-        mean=sums.count(policy).estimate(sums.unit),
+        mean=sums.mean(policy),
         percentile_99=int(np.argmax(reached)),
         most=max(int(tally.totals[policy, _FIELD["most_acceptable"]]) for tally in group),
         moments=histogram[: used[-1] + 1].tolist() if used.size else [],
@@ -157,8 +166,8 @@ def _comparison(
         baseline=names[baseline],
         batch=batch,
         measure=measure,
-        difference=Estimate(*(per * each for each in difference(mine, other, correlation))),
-        ratio=Estimate(*ratio(mine, other, correlation)),
+        difference=sums.estimate(*(per * each for each in difference(mine, other, correlation))),
+        ratio=sums.estimate(*ratio(mine, other, correlation)),
     )
 
 

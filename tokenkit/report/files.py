@@ -27,8 +27,11 @@ def check_folder(folder: Path, names: Iterable[str]) -> None:
     except OSError as error:
         raise TokenkitError(f"cannot write reports into {folder}: {error.strerror}") from None
     for name in names:
-        if (folder / name).is_dir():
-            raise TokenkitError(f"cannot write {folder / name}: there is a folder of that name")
+        path = folder / name
+        if path.is_dir():
+            raise TokenkitError(f"cannot write {path}: there is a folder of that name")
+        if path.exists() and not path.is_file():  # a device would be replaced by a file
+            raise TokenkitError(f"cannot write {path}: it is no ordinary file")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,12 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 from tokenkit.cli import main, root
+from tokenkit.cli.fleet import _adjusted
 from tokenkit.fleet import run as running
 from tokenkit.fleet.layout import COUNTS
 from tokenkit.fleet.partition import Counted, Partition
 from tokenkit.fleet.result import StudyResult
-from tokenkit.fleet.study import Study, shipped
+from tokenkit.fleet.study import Study, load, shipped
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -109,6 +111,15 @@ def test_tokens_scales_all_batches(run: Run, tokens: str, sizes: list[int]) -> N
     assert [batch.tokens for batch in found.batches] == sizes
 
 
+def test_tokens_are_so_many_in_all(run: Run) -> None:
+    """Rounded batch by batch they would be one more, or fewer."""
+    for tokens in (5, 7, 10, 33, 777, 12345):
+        for name in shipped():
+            study = _adjusted(load(name).study, None, tokens)
+            assert study.tokens == max(tokens, len(study.batch))
+            assert all(batch.tokens for batch in study.batch)
+
+
 def test_csv_has_a_line_for_each_policy_and_batch(run: Run) -> None:
     assert run("study", "study.toml", "--csv", "out.csv")[0] == 0
     with Path("out.csv").open(encoding="utf-8", newline="") as file:
@@ -173,6 +184,7 @@ def test_the_report_ends_with_its_path(run: Run) -> None:
         (("study.toml", "--report", "taken"), "taken/index.html"),
         (("study.toml", "--csv", "taken"), "taken"),
         (("study.toml", "--csv", "file/out.csv"), "file"),
+        (("study.toml", "--csv", "pipe"), "cannot write pipe: it is no ordinary file"),
         (("study.toml", "--parquet", "file"), "file"),
         (("study.toml", "--parquet", "taken", "--csv", ""), "a folder of that name"),
         (("study.toml", "--checkpoint", "taken"), "taken is no checkpoint"),
@@ -188,6 +200,7 @@ def test_wrong_usage_is_status_2(run: Run, arguments: tuple[str, ...], says: str
     Path("bad.toml").write_text(STUDY.replace("title", "tilte"), "utf-8")
     Path("file").write_text("")
     Path("taken/index.html").mkdir(parents=True)
+    os.mkfifo("pipe")
     before = files()
     status, out, err = run("study", *arguments)
     assert (status, out) == (2, "")
@@ -198,6 +211,23 @@ def test_wrong_usage_is_status_2(run: Run, arguments: tuple[str, ...], says: str
 def test_a_missing_extra_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tokenkit.cli.fleet.find_spec", lambda name: None)
     status, _, err = run("study", "study.toml")
+    assert status == 2
+    assert "pip install 'tokenkit[fleet]'" in err
+
+
+@pytest.mark.parametrize(
+    ("missing", "options"),
+    [("distributed", ("--scheduler", "local")), ("pyarrow", ("--parquet", "out"))],
+)
+def test_what_a_study_does_without_need_not_be_installed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, missing: str, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(
+        "tokenkit.cli.fleet.find_spec", lambda name: None if name == missing else find_spec(name)
+    )
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert run("study", "study.toml", "--workers", "1", "--checkpoint", "kept")[0] == 0
+    status, _, err = run("study", "study.toml", *options)
     assert status == 2
     assert "pip install 'tokenkit[fleet]'" in err
 
@@ -221,6 +251,7 @@ def test_a_study_that_is_cut_short_goes_on(run: Run, monkeypatch: pytest.MonkeyP
         status, out, err = run("study", *options)
     assert (status, out) == (130, "")
     assert err.splitlines() == [
+        "stopping: what is begun is counted first; Ctrl-C again ends at once",
         "kept keeps what is counted: the same command goes on from there",
         "tokenkit: interrupted",
     ]
@@ -297,10 +328,41 @@ def test_ctrl_c_on_a_local_cluster(run: Run, tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate()
     assert err.decode().splitlines() == [
+        "stopping: what is begun is counted first; Ctrl-C again ends at once",
         "kept keeps what is counted: the same command goes on from there",
         "tokenkit: interrupted",
     ]
     assert process.returncode == 130
+
+
+NEVER_ENDS = """
+import sys, threading
+from tokenkit.cli import main
+from tokenkit.fleet import run as running
+
+def count(study, part):
+    print("begun", flush=True)
+    threading.Event().wait()
+
+running.run.__defaults__ = (None, count)
+main(["fleet", "study", "study.toml", "--parquet", "out"])
+"""
+
+
+def test_ctrl_c_again_waits_for_nobody(run: Run) -> None:
+    """As while code is compiled, which takes a while the first time."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", NEVER_ENDS], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stderr
+    assert process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline().startswith(b"stopping: ")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (-signal.SIGINT, b"")
+    assert files() == {"study.toml"}
 
 
 def test_completion_knows_the_shipped_studies() -> None:

@@ -114,6 +114,22 @@ def test_what_was_half_written_is_removed(bench: Bench) -> None:
     assert not left.exists()
 
 
+def test_two_runs_at_once_do_not_share_a_folder(bench: Bench) -> None:
+    """The second one would remove what the first one is writing. Whoever dies lets go of it."""
+    first = bench.open()
+    with pytest.raises(CheckpointError, match=r"kept is in use by another run"):
+        bench.open()
+    half = bench.folder / ".tokens-1-3.abcdefgh"
+    half.write_bytes(b"half")
+    with pytest.raises(CheckpointError, match="in use"):
+        bench.open()
+    assert half.exists()
+    with first:
+        pass
+    bench.open()
+    assert not half.exists()
+
+
 @pytest.mark.parametrize(
     "change",
     [("tokens = 9", "tokens = 11"), ("years = 0.5", "years = 1"), ('"fixed"', '"other"')],
@@ -149,10 +165,12 @@ def test_a_checkpoint_that_does_not_say_what_it_is(bench: Bench, text: str) -> N
 
 def test_a_folder_with_other_things_is_left_alone(bench: Bench) -> None:
     bench.folder.mkdir()
-    (bench.folder / "thesis.tex").write_text("mine")
+    mine = {"thesis.tex", ".tokens-of-mine"}
+    for name in mine:
+        (bench.folder / name).write_text("mine")
     with pytest.raises(CheckpointError, match=r"holds thesis\.tex: name a new folder"):
         bench.open()
-    assert [path.name for path in bench.folder.iterdir()] == ["thesis.tex"]
+    assert {path.name for path in bench.folder.iterdir()} == mine
 
 
 def test_a_file_in_the_place_of_the_folder(bench: Bench) -> None:
@@ -166,7 +184,6 @@ def test_a_full_disk_loses_nothing_that_was_kept(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, fails_at: int
 ) -> None:
     expected = bench.run(None)
-    checkpoint = bench.open()
     real, calls = os.fsync, []
 
     def full(descriptor: int) -> None:
@@ -177,7 +194,10 @@ def test_a_full_disk_loses_nothing_that_was_kept(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(TokenkitError, match=r"cannot write .*kept.*No space left"):
+        with (
+            bench.open() as checkpoint,
+            pytest.raises(TokenkitError, match=r"cannot write .*kept.*No space left"),
+        ):
             bench.run(checkpoint)
     assert [path for path in bench.folder.iterdir() if path.name.startswith(".")] == []
     assert bench.run(bench.open()) == expected

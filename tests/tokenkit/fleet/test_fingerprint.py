@@ -1,14 +1,20 @@
 """Code that may count otherwise has another fingerprint, and no other code has."""
 
+import ast
+import inspect
 import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from tokenkit.fleet.fingerprint import digest, fingerprint
+from tokenkit.fleet.fingerprint import digest, fingerprint, parts
+
+# they say what is wrong with a file, and change no count
+TEXT = {"tokenkit.errors", "tokenkit.scenario.document", "tokenkit.scenario.explain"}
 
 
 @pytest.fixture
@@ -45,6 +51,25 @@ def test_line_ends_do_not(part: Path) -> None:
     before = digest([part])
     (part / "kernel.py").write_bytes(b"one = 1\r\ntwo = 2\r\n")
     assert digest([part]) == before
+
+
+def imported(name: str) -> set[str]:
+    """Which modules of tokenkit the module ``name`` imports from."""
+    tree = ast.parse(inspect.getsource(import_module(name)))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {node.module for node in nodes if node.module and node.module.startswith("tokenkit.")}
+
+
+def test_all_that_counting_uses_goes_in() -> None:
+    todo, seen = {"tokenkit.fleet.work"}, set[str]()
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        file = Path(inspect.getfile(import_module(name)))
+        assert any(part == file or part in file.parents for part in parts()), name
+        if name.startswith("tokenkit.fleet."):
+            todo |= imported(name) - seen - TEXT
+    assert len(seen) > 20
 
 
 def test_it_is_the_same_in_every_process() -> None:

@@ -55,6 +55,8 @@ WRONG = [
     ('learn = "offset"\nwindow_steps = 1.5', 4, "'window_steps' must be a whole number"),
     ('learn = "offset"\nwindow_steps = -1', 4, "'window_steps' must be at least 0"),
     ('learn = "offset"\nwindow_steps = 101', 4, "'window_steps' is from 0 to 100, not 101"),
+    ('learn = "offset"\nlock_after = 9223372036854775808', 4, "'lock_after' must be at most"),
+    ('learn = "offset"\nnext_code_after = 9223372036854775808', 4, "'next_code_after' must be at"),
     ('learn = "offset"\nwindow = "2 h"', 4, "'window' is at most 50 min"),
     ('learn = "offset"\nwindow = 180', 4, 'like "180 s"'),
     ('learn = "offset"\nwindow = "180 s"\nwindow_steps = 6', 4, "'window_steps' and 'window' say"),

@@ -129,8 +129,16 @@ def test_a_killed_worker_loses_nothing(
             "import sys; del sys.modules['tokenkit.fleet.fingerprint']",
             "cannot count",
         ),
+        (
+            "import sys; sys.modules['numba.kept'] = sys.modules.pop('tokenkit.fleet.work', None);"
+            "sys.modules['tokenkit.fleet.work'] = None",
+            "import sys; del sys.modules['tokenkit.fleet.work'];"
+            "kept = sys.modules.pop('numba.kept');"
+            "sys.modules.update({'tokenkit.fleet.work': kept} if kept else {})",
+            "cannot count .*tokenkit.fleet.work",
+        ),
     ],
-    ids=["another version", "no tokenkit"],
+    ids=["another version", "no tokenkit", "packages missing"],
 )
 def test_a_worker_that_counts_otherwise_is_refused(
     study: Study, client: Client, scheduler: str, harm: str, mend: str, says: str

@@ -108,6 +108,20 @@ def test_intervals_hold_what_they_promise(tokens: int, mean: float, shape: float
     assert (held / runs > 0.90).all()  # 0.95 less three standard deviations of 200 runs
 
 
+@pytest.mark.parametrize(("troubled", "least", "most"), [(1, 0.3, 0.7), (10, 0.89, 1.0)])
+def test_how_few_tokens_may_have_trouble(troubled: int, least: float, most: float) -> None:
+    """Of one or none nobody can tell how many more there are: docs/fleet.md says so."""
+    drawn = np.random.default_rng(troubled)
+    tokens, each, runs, held = 1000, 20, 200, 0
+    for _ in range(runs):
+        bad = drawn.random(tokens) < troubled / tokens
+        events = drawn.poisson(each * drawn.gamma(1, 1, tokens) * bad)
+        variance = tokens * float(events.var(ddof=1))
+        low, high = count_interval(int(events.sum()), variance)
+        held += low <= troubled * each <= high
+    assert least < held / runs <= most
+
+
 def holds(estimate: Estimate, truth: float) -> bool:
     low, high = estimate.low, estimate.high
     return (low is None or low <= truth) and (high is None or truth <= high)
