@@ -10,7 +10,8 @@ rejections, lock_outs, resyncs, lost: how often a right code was refused; nobody
     attempt; two consecutive codes found the clock again; they did not, and the token was replaced.
     Each is followed by its rate, ``…_per_1000_token_years``, and its 95 % interval: the same with
     ``_low`` and ``_high``.
-codes_mean, codes_percentile_99, codes_most: codes that would have been accepted at a time.
+codes_mean, codes_mean_next, codes_percentile_99, codes_most: codes that would have been accepted
+    at a time; next: right after a wrong one.
 
 The table by token has one row for each token and policy: ``policy``, ``batch``, ``serial_number``
 and the fields of COUNTS.

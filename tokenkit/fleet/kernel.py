@@ -21,7 +21,7 @@ from tokenkit.fleet.draws import (
     uniform,
 )
 from tokenkit.fleet.habits import Habit, next_sign_in, usual_s
-from tokenkit.fleet.judge import enrol, new_state, resync, sign_in, unlock, window
+from tokenkit.fleet.judge import enrol, guessed, new_state, resync, sign_in, unlock, window
 from tokenkit.fleet.physics import begin, error_s, replace, token_counter
 from tokenkit.fleet.rules import Rule
 from tokenkit.fleet.server import server_s
@@ -230,8 +230,11 @@ def _look(
 ) -> float:
     """Count the acceptable codes at the moments before ``until_s``; the first one after it."""
     while look_s < until_s:
-        first, last = window(world.rule, state, server_s(world.pieces, world.at, look_s))
+        server_now_s = server_s(world.pieces, world.at, look_s)
+        first, last = window(world.rule, state, server_now_s)
         codes = max(0, last - first + 1)
+        first, last = window(world.rule, guessed(state), server_now_s)
+        counts.acceptable_next += max(0, last - first + 1)
         counts.moments += 1
         counts.acceptable += codes
         counts.most_acceptable = max(counts.most_acceptable, codes)

@@ -58,6 +58,7 @@ COUNTS = np.dtype(
         ("resyncs", "i8"),  # times that two consecutive codes found the clock again
         ("lost", "i8"),  # times that they did not: the token is replaced
         ("acceptable", "i8"),  # acceptable codes, summed over the moments looked at
+        ("acceptable_next", "i8"),  # the same right after a wrong code: to a second guess
         ("moments", "i8"),  # how many moments these were
         ("most_acceptable", "i8"),  # at any of these moments
     ]

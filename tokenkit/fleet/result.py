@@ -23,11 +23,13 @@ class Rate(msgspec.Struct, frozen=True):
 class Codes(msgspec.Struct, frozen=True):
     """How many codes would have been accepted, at moments spread over all the time.
 
+    ``mean`` is what a first guess meets, ``mean_next`` what the next one does after a wrong code.
     ``moments[n]`` is at how many of these moments n codes were acceptable (the last element: so
     many or more); the list ends with the last one that is not 0.
     """
 
     mean: Estimate
+    mean_next: Estimate
     percentile_99: int
     most: int
     moments: list[int]
@@ -60,7 +62,8 @@ class Cell(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """``policy`` beside ``baseline`` on the same tokens of ``batch`` (None: of all batches).
 
-    ``measure`` is the name of a rate of Cell, or "acceptable": codes, on average.
+    ``measure`` is the name of a rate of Cell, or "acceptable" or "acceptable_next":
+    codes, on average.
     ``difference`` is policy less baseline, in 1,000 token-years or in codes;
     ``ratio`` is policy over baseline.
     """

@@ -21,7 +21,7 @@ from tokenkit.fleet.result import (
     Timeline,
 )
 from tokenkit.fleet.study import Study
-from tokenkit.fleet.tally import COMPARED, MEASURES, MONTHLY, Tally
+from tokenkit.fleet.tally import CODES, COMPARED, MEASURES, MONTHLY, Tally
 from tokenkit.fleet.words import batch_text, policy_text
 from tokenkit.scenario.durations import YEAR_S
 
@@ -98,7 +98,7 @@ def _sums(group: Sequence[Tally], measure: str) -> _Sums:
             scatter = tokens * products - np.outer(totals, totals)
             covariance += scatter.astype(float) / (tokens - 1)
     counts = np.sum([tally.totals[:, field] for tally in group], axis=0)
-    if measure == "acceptable":
+    if measure in CODES:
         unit = 1.0 / max(_total(group, 0, "moments"), 1)
         known = all(tally.tokens > 1 for tally in group)
         return _Sums(counts, covariance.tolist(), unit, mean_interval, known)
@@ -136,11 +136,11 @@ def _rate(sums: _Sums, policy: int) -> Rate:
 def _codes(policy: int, group: Sequence[Tally]) -> Codes:
     histogram = np.sum([tally.histogram[policy] for tally in group], axis=0)
     moments = int(histogram.sum())
-    sums = _sums(group, "acceptable")
     reached = np.cumsum(histogram) >= 0.99 * moments
     used = np.flatnonzero(histogram)
     return Codes(
-        mean=sums.mean(policy),
+        mean=_sums(group, "acceptable").mean(policy),
+        mean_next=_sums(group, "acceptable_next").mean(policy),
         percentile_99=int(np.argmax(reached)),
         most=max(int(tally.totals[policy, _FIELD["most_acceptable"]]) for tally in group),
         moments=histogram[: used[-1] + 1].tolist() if used.size else [],
@@ -188,9 +188,11 @@ def rows(found: StudyResult) -> Iterator[dict[str, object]]:
             row[name] = rate.per_1000_token_years.value
             row[f"{name}_low"] = rate.per_1000_token_years.low
             row[f"{name}_high"] = rate.per_1000_token_years.high
-        row["codes_mean"] = cell.codes.mean.value
-        row["codes_mean_low"] = cell.codes.mean.low
-        row["codes_mean_high"] = cell.codes.mean.high
+        for name, codes in (
+            ("codes_mean", cell.codes.mean),
+            ("codes_mean_next", cell.codes.mean_next),
+        ):
+            row[name], row[f"{name}_low"], row[f"{name}_high"] = codes.value, codes.low, codes.high
         row["codes_percentile_99"] = cell.codes.percentile_99
         row["codes_most"] = cell.codes.most
         yield row

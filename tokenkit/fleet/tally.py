@@ -12,7 +12,8 @@ Integers: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 # what is counted as a rate: names of COUNTS
 MEASURES = ("rejections", "lock_outs", "resyncs", "lost")
 # what is compared between policies, token by token
-COMPARED = (*MEASURES, "acceptable")
+CODES = ("acceptable", "acceptable_next")
+COMPARED = (*MEASURES, *CODES)
 # what is counted by month since the study's start
 MONTHLY = ("sign_ins", "rejections", "lock_outs")
 # A histogram's bin n counts the moments at which n codes were acceptable; the last one, more.

@@ -25,7 +25,8 @@ def print_result(result: StudyResult, console: Console) -> None:
         caption=Text(
             f"{tokens} for {result.years:g} years, seed {result.seed}; per 1,000 token-years"
             + (", with 95 % intervals" if wide else "")
-            + "; codes that were acceptable at a time, on average and at most"
+            + "; codes that were acceptable at a time, on average, next after a wrong one,"
+            + " and at most"
         ),
         title_justify="left",
         caption_justify="left",
@@ -61,6 +62,7 @@ _COLUMNS: dict[str, Callable[[Cell, bool], str]] = {
     "lock-outs": lambda cell, wide: _rate(cell.lock_outs, wide),
     "resyncs": lambda cell, wide: _rate(cell.resyncs, wide),
     "codes": lambda cell, wide: codes_figure(cell.codes.mean.value),
+    "next": lambda cell, wide: codes_figure(cell.codes.mean_next.value),
     "most": lambda cell, wide: str(cell.codes.most),
 }
 _NEEDED = ("lock-outs", "codes")

@@ -244,3 +244,14 @@ def test_codes_are_looked_at_every_week() -> None:
     assert found.tally.histogram.sum(axis=1).tolist() == [found.counts["moments"][0].sum()] * 3
     assert found.tally.histogram[0, 3] > 0.98 * found.tally.histogram[0].sum()
     assert found.counts[0]["most_acceptable"].tolist() == [3] * 40
+
+
+def test_after_a_wrong_code_more_are_acceptable_where_the_rate_is_followed() -> None:
+    """By 30 ppm of half a month to either side, 2.6 codes; never more than the policy says."""
+    found = work(study("monthly", years=1), Partition(0, 1, 40)).counts
+    offset, rate, narrow = found
+    assert offset["acceptable_next"].tolist() == offset["acceptable"].tolist()
+    more = rate["acceptable_next"].sum() - rate["acceptable"].sum()
+    assert 1.5 < more / rate["moments"].sum() < 3.5
+    assert (rate["acceptable_next"] <= 11 * rate["moments"]).all()
+    assert (narrow["acceptable_next"] <= 3 * narrow["moments"]).all()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tokenkit.fleet.report.words import codes_figure, figure, interval, listed, plural
 from tokenkit.fleet.result import Cell, Estimate, StudyResult
+from tokenkit.fleet.tally import CODES
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,9 @@ def _alone(cell: Cell) -> str:
 def _beside(result: StudyResult, policy: str, first: str) -> str:
     _, ratio = compared(result, policy, first, "lock_outs")
     counts = [result.cell(name).lock_outs.count for name in (policy, first)]
-    difference, _ = compared(result, policy, first, "acceptable")
-    text = f"“{policy}” {_lock_outs(ratio, *counts)}, {_codes(difference)}"
+    codes, _ = compared(result, policy, first, "acceptable")
+    after, _ = compared(result, policy, first, "acceptable_next")
+    text = f"“{policy}” {_lock_outs(ratio, *counts)}, {_codes(codes)}{_codes_next(codes, after)}"
     return f"{text}{_otherwise(result, policy, first, ratio)}."
 
 
@@ -112,6 +114,17 @@ def _codes(difference: Estimate) -> str:
     )
 
 
+def _codes_next(codes: Estimate, after: Estimate) -> str:
+    """Where a second guess meets more codes than the first, beside the first policy."""
+    more = after.low is not None and after.low > 0
+    if not more or codes.high is None or codes.high > 0:
+        return ""
+    return (
+        f", but {codes_figure(after.value)} more after a wrong one"
+        f" ({interval(after, codes_figure)})"
+    )
+
+
 def _signed(value: float | None) -> str:
     return "–" if value is None else f"{value:+.2f}".replace("-", "−")
 
@@ -142,6 +155,6 @@ def _beaten(result: StudyResult, policy: str, names: list[str]) -> str:
 
 def _beats(result: StudyResult, policy: str, other: str) -> bool:
     _, lock_outs = compared(result, policy, other, "lock_outs")
-    codes, _ = compared(result, policy, other, "acceptable")
-    no_more_codes = codes.high is not None and codes.high <= 0
+    codes = [compared(result, policy, other, measure)[0] for measure in CODES]
+    no_more_codes = all(each.high is not None and each.high <= 0 for each in codes)
     return _side(lock_outs) < 0 and no_more_codes

@@ -58,7 +58,7 @@ def cell(policy: str, batch: str | None, tokens: int, lock_outs: int, mean: floa
         lock_outs=rate(lock_outs, years),
         resyncs=rate(lock_outs, years),
         lost=rate(lock_outs // 50, years),
-        codes=Codes(Estimate(mean, mean - 0.02, mean + 0.02), len(of) - 1, len(of) - 1, of),
+        codes=Codes(*[Estimate(mean, mean - 0.02, mean + 0.02)] * 2, len(of) - 1, len(of) - 1, of),
         months=Timeline([tokens * 17] * MONTHS, [3 * n for n in by_month], by_month),
     )
 
@@ -82,11 +82,14 @@ def compare(mine: Cell, base: Cell) -> list[Comparison]:
             Estimate((a - b) * per, (a - b - 9) * per, (a - b + 9) * per),
             ratio,
         ),
-        Comparison(
-            *names,
-            "acceptable",
-            Estimate(less, less - 0.02 * bool(less), less + 0.02 * bool(less)),
-            Estimate(None, None, None),
+        *(
+            Comparison(
+                *names,
+                measure,
+                Estimate(less, less - 0.02 * bool(less), less + 0.02 * bool(less)),
+                Estimate(None, None, None),
+            )
+            for measure in ("acceptable", "acceptable_next")
         ),
     ]
 
