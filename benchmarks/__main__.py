@@ -18,6 +18,7 @@ SECTIONS = (
     "totp",
     "codes",
     "resync",
+    "diagnose",
     "service",
     "scenario",
     "fleet",

@@ -52,7 +52,11 @@ command.add_command(reproduce)
 @seeds_option
 @log_option
 @click.option(
-    "--token", "serials", multiple=True, metavar="SERIAL", help="Tell of this one; once more …"
+    "--serial",
+    "serials",
+    multiple=True,
+    metavar="N",
+    help="Tell of the token with this serial number; once more for another.",
 )
 @zone_option
 @range_option

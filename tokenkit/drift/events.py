@@ -35,6 +35,7 @@ _RESTLESS = (
 _UNLIKELY = 0.005
 _MOST = 12
 _TRIED = 3
+_RUNS = 2
 
 
 _Follow = Callable[[Iterable[Event]], Track]
@@ -91,9 +92,11 @@ def search(codes: Codes) -> Model:
 def _search(codes: Codes, follow: _Follow) -> Track:
     track = follow(())
     while len(track.events) < _MOST:
-        tried = [follow(events) for events in _proposals(codes, track)]
-        best = max(tried, key=_score, default=track)
-        if best is track or _score(best) < _score(track) + _ODDS:
+        for proposals in (_proposals(codes, track), _there_and_back(codes, track)):
+            best = max(map(follow, proposals), key=_score, default=track)
+            if _score(best) > _score(track) + _ODDS:
+                break
+        else:
             break
         track = best
     return _pruned(follow, _moved(codes, follow, track))
@@ -134,10 +137,6 @@ def _proposals(codes: Codes, track: Track) -> Iterator[tuple[Event, ...]]:
     for score, event in [*steps, *_best_apart(candidates, "rate")]:
         if score > least:
             yield (*track.events, event)
-    for first, last in _strays(codes, track):
-        gaps = [gap for gap in (first - 1, last) if 0 <= gap < len(codes.times) - 1]
-        for size in _SIZES["step"][1:]:
-            yield (*track.events, *(_amid(codes, gap, "step", size) for gap in gaps))
     # a stay in the cold looks like a step, as long as nobody asks what came before and after
     likely = [(event.gap, _without(track, event)) for event in track.events if event.kind == "step"]
     if steps and steps[0][0] > plain + _ODDS:
@@ -146,6 +145,15 @@ def _proposals(codes: Codes, track: Track) -> Iterator[tuple[Event, ...]]:
         pairs = sorted(_stays(codes, gap, others), reverse=True)
         for _, pair in pairs[:2]:
             yield (*others, *pair)
+
+
+def _there_and_back(codes: Codes, track: Track) -> Iterator[tuple[Event, ...]]:
+    """Two steps around codes in a row that are off the track: one alone explains nothing."""
+    runs = sorted(_strays(codes, track), key=lambda run: run[0] - run[1])
+    for first, last in runs[:_RUNS]:
+        gaps = [gap for gap in (first - 1, last) if 0 <= gap < len(codes.times) - 1]
+        for size in _SIZES["step"][1:]:
+            yield (*track.events, *(_amid(codes, gap, "step", size) for gap in gaps))
 
 
 def _best_apart(candidates: list[tuple[float, Event]], kind: str) -> list[tuple[float, Event]]:

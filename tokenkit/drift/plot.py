@@ -51,7 +51,7 @@ def draw_server(axes: Axes, diagnosis: Diagnosis, colours: Colours, small: bool 
         _draw_fault(axes, fault, colours, max(times, default=0.0))
     axes.plot(_dates(times), off, "o", markersize=3, color=colours["curve"], alpha=0.6, zorder=3)
     axes.margins(x=0.02)
-    _set_axes(axes, colours, "all tokens off their tracks, {}", small)
+    _set_axes(axes, colours, "tokens off their tracks, {}", small)
 
 
 def offset_at(token: TokenDiagnosis, at_s: float) -> float:
@@ -112,10 +112,10 @@ def _draw_ahead(axes: Axes, token: TokenDiagnosis, colours: Colours) -> None:
         axes.annotate(
             "leaves the window",
             (_date(leaves.at_s), 1),
-            (0, 5),
+            (3, 5),
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
-            ha="center",
+            ha="right",
             color=colours["bad"],
             fontsize=10,
             annotation_clip=False,

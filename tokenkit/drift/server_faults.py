@@ -6,6 +6,7 @@ two codes say that it was, which is much less than one gap.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -53,14 +54,14 @@ def server_faults(shifts: Sequence[Shift], seen: Sequence[Seen]) -> list[ServerF
 def _together(shifts: Sequence[Shift]) -> list[Shift]:
     """The most shifts of like size that have a time in common, the earliest of such."""
     best: list[Shift] = []
+    begun = deque(sorted(shifts, key=lambda shift: shift.after_s))
+    active: list[Shift] = []
     for first in sorted(shifts, key=lambda shift: shift.before_s):
         # a group has a time in common just before the first of its ends
-        group = [
-            shift
-            for shift in shifts
-            if shift.after_s < first.before_s <= shift.before_s and _alike(shift, first)
-        ]
-        group = list({shift.token: shift for shift in group}.values())
+        while begun and begun[0].after_s < first.before_s:
+            active.append(begun.popleft())
+        active = [shift for shift in active if shift.before_s >= first.before_s]
+        group = list({shift.token: shift for shift in active if _alike(shift, first)}.values())
         if len(group) > len(best):
             best = group
     return best if len(best) >= _LEAST else []
@@ -113,9 +114,15 @@ def _dated(after_s: float, before_s: float) -> Dated:
 
 
 def _mean(shifts: Sequence[Shift]) -> Estimate:
-    """How far the server was ahead: tokens fall back by as much."""
-    weights = [1.0 / max(shift.deviation_s, 0.1) ** 2 for shift in shifts]
-    total = sum(weights)
-    value = -sum(w * shift.by_s for w, shift in zip(weights, shifts, strict=True)) / total
+    """How far the server was ahead: tokens fall back by as much.
+
+    There and back a token may have been measured by the same code, so that it counts once.
+    """
+    best: dict[str, Shift] = {}
+    for shift in sorted(shifts, key=lambda shift: shift.deviation_s):
+        best.setdefault(shift.token, shift)
+    weights = {token: 1.0 / max(shift.deviation_s, 0.1) ** 2 for token, shift in best.items()}
+    total = sum(weights.values())
+    value = -sum(weight * best[token].by_s for token, weight in weights.items()) / total
     deviation = 1.0 / math.sqrt(total)
     return Estimate(value, deviation, value - 1.96 * deviation, value + 1.96 * deviation)

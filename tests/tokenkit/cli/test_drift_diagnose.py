@@ -48,9 +48,9 @@ def test_it_is_told_in_sentences(run: Run, files: list[object]) -> None:
 
 
 def test_one_token(run: Run, files: list[object]) -> None:
-    _, out, _ = run(*files, "--token", "T00000002")
+    _, out, _ = run(*files, "--serial", "T00000002")
     assert "T00000001" not in out
-    status, _, err = run(*files, "--token", "T9")
+    status, _, err = run(*files, "--serial", "T9")
     assert status == 2
     assert "no row of token T9" in err
 

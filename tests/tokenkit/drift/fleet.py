@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tokenkit.drift.observations import Observation
 from tokenkit.verifier.seed_file import Seed
-from tokenkit.virtual import BatteryChange, HardwareToken, Step, World, place
+from tokenkit.virtual import Battery, BatteryChange, HardwareToken, Step, World, place
 
 START_S = 1_767_225_600.0  # 2026-01-01
 DAY_S = 86_400.0
@@ -65,7 +65,7 @@ def sample(
     world = World(seed, START_S - DAY_S)
     months = rng.uniform(0.0, 24.0)
     batch = world.make_batch("T", first=number, months_in_stock=months, grade=grade)
-    token = world.token(batch.tokens[0], place=at)
+    token = world.token(batch.tokens[0], place=at, battery=Battery(capacity_mah=10_000.0))
     for moved_s, to in stays:
         token.environment.move(moved_s, place(to))
     spread = sorted(rng.random() for _ in range(sign_ins))

@@ -17,6 +17,7 @@ def html_report(diagnosis: Diagnosis) -> str:
     tokens = [
         {
             "token": token,
+            "refused": any(row.accepted is False for row in token.placed),
             "pictures": _pictures(token, number) if token.serial_number in pictured else None,
         }
         for number, token in enumerate(diagnosis.tokens)
