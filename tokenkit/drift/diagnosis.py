@@ -11,7 +11,14 @@ import msgspec
 
 ChangeKind = Literal["step", "rate"]
 Cause = Literal["battery", "set", "time zone", "jump", "temperature", "server"]
-UnplacedReason = Literal["malformed", "no time", "alone", "off track", "replayed", "duplicate"]
+UnplacedReason = Literal[
+    "malformed",  # no code
+    "no time",  # no code of this token in range
+    "alone",  # one in range, as wrong codes are by accident
+    "off track",
+    "replayed",
+    "duplicate",
+]
 FaultKind = Literal[
     "unknown token",  # no seed of that serial number
     "accepted no code",  # accepted, though it is no code of this token in range
@@ -57,6 +64,14 @@ class Change(msgspec.Struct, frozen=True):
     by_ppm: Estimate | None
     cause: Cause
     log_odds: float
+
+
+class SameCode(msgspec.Struct, frozen=True):
+    """A code that came again and again: the display stands still, or somebody sends it anew."""
+
+    rows: int
+    from_s: float
+    until_s: float
 
 
 class TrackPoint(msgspec.Struct, frozen=True):
@@ -130,7 +145,7 @@ class TokenDiagnosis(msgspec.Struct, frozen=True):
     time from ``from_s`` to ``until_s``. ``wander_ppm`` is by what the rate wanders in a year, a
     standard deviation: 0.7 is a token that rests. All are None where no code could be placed, the
     rates where it was one. ``corrected`` counts the rows from whose times a fault of the server was
-    taken.
+    taken. ``leaves_window`` is None, too, where all codes were refused.
     """
 
     serial_number: str
@@ -149,6 +164,7 @@ class TokenDiagnosis(msgspec.Struct, frozen=True):
     sentences: list[str]
     corrected: int = 0
     wander_ppm: float | None = None
+    same_code: SameCode | None = None
 
 
 class ServerFault(msgspec.Struct, frozen=True):
