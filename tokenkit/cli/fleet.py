@@ -10,7 +10,7 @@ import click
 
 from tokenkit.cli.output import console, echo, print_json_text, say
 from tokenkit.cli.types import Directory
-from tokenkit.errors import MissingExtraError
+from tokenkit.errors import MissingExtraError, TokenkitError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -209,9 +209,9 @@ def _count(
                 if add is not None:
                     add(counted)
                 watch.advance(counted.partition.count * study.years, was_kept)
-    except KeyboardInterrupt:
-        if checkpoint is not None:
-            folder = click.format_filename(checkpoint)
+    except (KeyboardInterrupt, TokenkitError):
+        if kept is not None and kept.holds_any():
+            folder = click.format_filename(kept.folder)
             say(f"{folder} keeps what is counted: the same command goes on from there")
         raise
     return result(study, [tallies[batch] for batch in range(len(study.batch))])

@@ -41,7 +41,7 @@ class Checkpoint:
         code: str,
         warn: Callable[[str], None] = warnings.warn,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._warn = warn
         about = {"tokenkit": "fleet checkpoint", "study": digest, "title": title, "code": code}
         try:
@@ -73,9 +73,13 @@ class Checkpoint:
                 " one, or remove the folder to begin again"
             )
 
+    def holds_any(self) -> bool:
+        """Whether any partition is kept."""
+        return any(self.folder.glob("tokens-*"))
+
     def load(self, part: Partition) -> Counted | None:
         """What was kept of ``part``, or None: there is nothing, or it is damaged."""
-        path = self._folder / _name(part)
+        path = self.folder / _name(part)
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -97,27 +101,27 @@ class Checkpoint:
         self._write(_name(part), hashlib.sha256(archive).digest() + archive)
 
     def _about(self) -> dict[str, str]:
-        path = self._folder / _ABOUT
+        path = self.folder / _ABOUT
         with suppress(ValueError):
             about = json.loads(path.read_bytes())
             if isinstance(about, dict):
                 return about
-        raise CheckpointError(f"{path} is damaged: remove {self._folder} to begin again")
+        raise CheckpointError(f"{path} is damaged: remove {self.folder} to begin again")
 
     def _write(self, name: str, data: bytes) -> None:
         """A whole file, which is on the disk when this returns, and so is its name."""
-        with whole_file(self._folder / name) as file:
+        with whole_file(self.folder / name) as file:
             file.write(data)
         if os.name == "nt":
             return  # Windows opens no folders
         try:
-            descriptor = os.open(self._folder, os.O_RDONLY)
+            descriptor = os.open(self.folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise CheckpointError(f"cannot write {self._folder}: {error.strerror}") from None
+            raise CheckpointError(f"cannot write {self.folder}: {error.strerror}") from None
 
 
 def _name(part: Partition) -> str:
