@@ -5,6 +5,7 @@ All dates (``..._s``) are of the server's clock, which is all that a log knows, 
 Unix epoch. Intervals hold with a probability of 95 %.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -109,6 +110,12 @@ class Unplaced(msgspec.Struct, frozen=True):
     accepted: bool | None
     reason: UnplacedReason
     counter: int | None = None
+
+
+def accepted_later(unplaced: Iterable[Unplaced]) -> set[int]:
+    """Counters whose codes were accepted when they came once more, as after a refusal."""
+    again = (row for row in unplaced if row.reason == "replayed" and row.accepted)
+    return {row.counter for row in again if row.counter is not None}
 
 
 class Ahead(msgspec.Struct, frozen=True):

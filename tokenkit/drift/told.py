@@ -16,6 +16,7 @@ from tokenkit.drift.diagnosis import (
     ServerFault,
     TokenDiagnosis,
     TrackPoint,
+    accepted_later,
 )
 from tokenkit.drift.events import Model
 from tokenkit.drift.prediction import leaving
@@ -72,7 +73,8 @@ def _of_model(
     case: Case, model: Model, faults: Sequence[ServerFault], policy: TotpPolicy
 ) -> dict[str, object]:
     codes, track, placed = model.codes, model.track, case.placement.placed
-    first_s = placed[0].server_s
+    first_s, later = placed[0].server_s, accepted_later(case.placement.unplaced)
+    known = [structs.replace(p, accepted=True) if p.counter in later else p for p in placed]
     ends = [(p, its.beliefs[-1]) for p, _, its in model.others]
     now = _now(ends)
     several = codes.times[-1] > _SOME_TIME
@@ -85,7 +87,7 @@ def _of_model(
         "mean_rate_ppm": _estimate(*_mixed(means)) if several else None,
         "wander_ppm": math.sqrt(codes.walk * YEAR_MS),
         "changes": _changes(case, model, first_s, faults),
-        "leaves_window": leaving(placed, case.seed.period_s, now, codes, policy),
+        "leaves_window": leaving(known, case.seed.period_s, now, codes, policy),
         "track": [
             TrackPoint(
                 first_s + MS * node.at,

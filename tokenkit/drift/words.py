@@ -12,6 +12,7 @@ from tokenkit.drift.diagnosis import (
     Leaving,
     ServerFault,
     TokenDiagnosis,
+    accepted_later,
 )
 from tokenkit.scenario.durations import DAY_S, YEAR_S
 
@@ -83,7 +84,8 @@ def _rows(token: TokenDiagnosis) -> str:
         )
     if len(token.placed) == 1:
         said += ". One code alone proves little"
-    refused = sum(row.accepted is False for row in token.placed)
+    later = accepted_later(token.unplaced)
+    refused = sum(row.accepted is False and row.counter not in later for row in token.placed)
     if token.leaves_window is None:
         who = "It was" if refused == 1 else f"All {refused} were"
         said += f". {who} refused, so nobody can tell when it leaves the window"

@@ -89,3 +89,12 @@ def test_a_display_that_stands_still() -> None:
 def test_how_far_an_instant_may_be_off_is_said_in_units_of_its_size() -> None:
     when = Dated(START_S, START_S + 2 * 13_734.0, START_S + 13_734.0)
     assert instant(when) == "2026-01-01 03:48 (±3 h 49 min)"
+
+
+def test_a_refused_code_that_is_accepted_at_the_next_attempt() -> None:
+    log = sample(31, 1)
+    later = [replace(row, server_s=row.server_s + 5.0) for row in log.rows]
+    log.rows = [*(replace(row, accepted=False) for row in log.rows), *later]
+    token, said = told(log)
+    assert token.leaves_window is not None
+    assert "refused" not in said
