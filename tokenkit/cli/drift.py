@@ -173,7 +173,7 @@ def _row(token: "TokenDiagnosis") -> tuple[str, ...]:
         f"{'step' if change.kind == 'step' else 'rate'} {day(change.when.at_s)}"
         for change in token.changes
     )
-    when = "never" if leaves is None or leaves.at_s is None else day(leaves.at_s)
+    when = "?" if leaves is None else "never" if leaves.at_s is None else day(leaves.at_s)
     return (
         name,
         codes,

@@ -1,5 +1,6 @@
 """``tokenkit drift reproduce``."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -82,8 +83,10 @@ def reproduce(
     """
     from tokenkit.drift.diagnose import Options, diagnose
     from tokenkit.drift.reproduce import reproduce as make
+    from tokenkit.report.files import write_whole
 
     check_options(range_s, entry_s)
+    _check_out(out, (seed_file, log_file, policy_file))
     policy = totp_policy(window_steps, policy_file)
     seeds = read_seeds(seed_file, pskc_key, pskc_password, skip_faulty)
     rows = read_rows(log_file, seeds, zone, skip_faulty)
@@ -100,14 +103,25 @@ def reproduce(
             whole=whole,
             progress=tell,
         )
-    try:
-        out.write_text(made.text, "utf-8")
-    except OSError as error:
-        raise TokenkitError(f"cannot write {out}: {error.strerror}") from None
+    write_whole(out, made.text)
     if as_json:
         print_json(_as_json(made, out))
     else:
         _tell(made, out)
+
+
+def _check_out(out: Path, read: Iterable[Path | None]) -> None:
+    """TokenkitError now, not after all the work."""
+    from tokenkit.report.files import check_folder
+
+    if not out.parent.is_dir():
+        raise TokenkitError(f"there is no directory {out.parent}")
+    for each in read:
+        if each is not None and out.exists() and each.exists() and out.samefile(each):
+            raise TokenkitError(f"{out} is read, and not replaced: name another file for --out")
+    if out.exists() and not out.is_file():
+        raise TokenkitError(f"{out} is no file that can be replaced")
+    check_folder(out.parent, [out.name])
 
 
 def _tell(made: "Reproduction", out: Path) -> None:

@@ -34,6 +34,7 @@ _OFFSET_PRIOR_S = 1e9
 _MOST_GROUPS = 400  # of neighbouring measurements, averaged: the model is linear in all but T₀
 _LEAST = 3
 _LEAST_VARIANCE = 1e-12  # ppm² or s²
+_NORMAL = 1.959964  # standard deviations to either side hold 95 %
 _TOLD = 0.5  # the data tell of a parameter if they halve what is uncertain of it
 
 
@@ -92,9 +93,10 @@ def fit_crystal(measurements: Measurements, made_s: float | None = None) -> Fit:
     within = _student(freedom)
     estimates = {}
     for number, name in enumerate(NAMES):
-        deviation = math.sqrt(covariance[number, number])
-        told = deviation < _TOLD * PRIOR[name][1]
-        estimates[name] = Estimate(float(theta[number]), within * deviation, told)
+        # Student's t is for what the data say: few of them take nothing from what was known before
+        known = _NORMAL * PRIOR[name][1]
+        reach = min(within * math.sqrt(covariance[number, number]), known)
+        estimates[name] = Estimate(float(theta[number]), reach, reach < _TOLD * known)
     residuals = np.array(measurements.values) - fitted
     return Fit(estimates, measurements, born_s, error, residuals.tolist())
 
@@ -239,8 +241,7 @@ def _measuring_variance(slopes: Array, left: Array, spectrum: Array) -> float:
 
 def _student(freedom: int) -> float:
     """97.5 % of Student's t: Abramowitz and Stegun 26.7.5, within 1 % from 3 on."""
-    z = 1.959964
-    total = z
+    total = z = _NORMAL
     terms = (z**3 + z, 5 * z**5 + 16 * z**3 + 3 * z, 3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z)
     for power, (term, scale) in enumerate(zip(terms, (4.0, 96.0, 384.0), strict=True), 1):
         total += term / (scale * freedom**power)

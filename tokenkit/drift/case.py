@@ -14,6 +14,7 @@ from tokenkit.drift.track import Codes
 from tokenkit.verifier.seed_file import Seed
 
 MS = 1e6
+_ACCIDENT = 0.01  # what is likelier by chance proves nothing
 
 
 class Case(NamedTuple):
@@ -29,6 +30,7 @@ class Case(NamedTuple):
 def examined(seed: Seed, rows: list[Row], entry_s: float) -> Case:
     """Codes placed and events found; rows that the track shows to be strays are out."""
     placement, waits = place(rows, seed.period_s, entry_s), delays(entry_s)
+    placement = _without_accidents(placement, seed)
     if not placement.placed:
         return Case(seed, rows, placement, None)
     model = search(_codes(placement.placed, seed.period_s, waits))
@@ -36,6 +38,31 @@ def examined(seed: Seed, rows: list[Row], entry_s: float) -> Case:
     if cleaned is not placement:
         model = search(_codes(cleaned.placed, seed.period_s, waits))
     return Case(seed, rows, cleaned, model)
+
+
+def _without_accidents(placement: Placement, seed: Seed) -> Placement:
+    """Nothing is placed if as many wrong codes would be codes of such times by accident."""
+    if not placement.placed:
+        return placement
+    count = len(placement.placed) + sum(
+        row.reason in ("no time", "off track") for row in placement.unplaced
+    )
+    away_s = max(abs(row.counter * seed.period_s - row.server_s) for row in placement.placed)
+    expected = count * (2.0 * away_s / seed.period_s + 1.0) / 10.0**seed.digits
+    if _at_least(len(placement.placed), expected) < _ACCIDENT:
+        return placement
+    alone = [
+        Unplaced(row.line, row.server_s, row.accepted, "alone", row.counter)
+        for row in placement.placed
+    ]
+    unplaced = sorted(placement.unplaced + alone, key=lambda row: (row.server_s, row.line))
+    return Placement([], unplaced, [])
+
+
+def _at_least(count: int, expected: float) -> float:
+    """How likely there are so many of what comes by chance, ``expected`` on average (Poisson)."""
+    logs = (n * math.log(expected) - expected - math.lgamma(n + 1.0) for n in range(count))
+    return 1.0 - sum(map(math.exp, logs))
 
 
 def _codes(placed: Sequence[Placed], period_s: int, waits: Delays) -> Codes:

@@ -61,7 +61,8 @@ def diagnose(
     of_server = server_faults(found_shifts, seen(cases))
     cases = [corrected(case, of_server, options.entry_s) for case in cases]
     progress(len(known), len(known))
-    tokens = [told(case, of_server, options.policy) for case in cases]
+    several = sum(case.model is not None for case in cases) > 1
+    tokens = [told(case, of_server, options.policy, several) for case in cases]
     for case, token in zip(cases, tokens, strict=True):
         faults += faults_of_token(token, case.placement.ambiguous)
     return Diagnosis(tokens, of_server, faults, words.of_log(tokens, of_server, faults))

@@ -5,13 +5,21 @@ All dates (``..._s``) are of the server's clock, which is all that a log knows, 
 Unix epoch. Intervals hold with a probability of 95 %.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
 ChangeKind = Literal["step", "rate"]
 Cause = Literal["battery", "set", "time zone", "jump", "temperature", "server"]
-UnplacedReason = Literal["malformed", "no time", "alone", "off track", "replayed", "duplicate"]
+UnplacedReason = Literal[
+    "malformed",  # no code
+    "no time",  # no code of this token in range
+    "alone",  # one in range, as wrong codes are by accident
+    "off track",
+    "replayed",
+    "duplicate",
+]
 FaultKind = Literal[
     "unknown token",  # no seed of that serial number
     "accepted no code",  # accepted, though it is no code of this token in range
@@ -59,6 +67,14 @@ class Change(msgspec.Struct, frozen=True):
     log_odds: float
 
 
+class SameCode(msgspec.Struct, frozen=True):
+    """A code that came again and again: the display stands still, or somebody sends it anew."""
+
+    rows: int
+    from_s: float
+    until_s: float
+
+
 class TrackPoint(msgspec.Struct, frozen=True):
     """The estimate at one time, of all observations together; on both sides of a step one each."""
 
@@ -96,6 +112,12 @@ class Unplaced(msgspec.Struct, frozen=True):
     counter: int | None = None
 
 
+def accepted_later(unplaced: Iterable[Unplaced]) -> set[int]:
+    """Counters whose codes were accepted when they came once more, as after a refusal."""
+    again = (row for row in unplaced if row.reason == "replayed" and row.accepted)
+    return {row.counter for row in again if row.counter is not None}
+
+
 class Ahead(msgspec.Struct, frozen=True):
     """The prediction at one time, and the window: between which offsets most codes are accepted."""
 
@@ -130,7 +152,7 @@ class TokenDiagnosis(msgspec.Struct, frozen=True):
     time from ``from_s`` to ``until_s``. ``wander_ppm`` is by what the rate wanders in a year, a
     standard deviation: 0.7 is a token that rests. All are None where no code could be placed, the
     rates where it was one. ``corrected`` counts the rows from whose times a fault of the server was
-    taken.
+    taken. ``leaves_window`` is None, too, where all codes were refused.
     """
 
     serial_number: str
@@ -149,6 +171,7 @@ class TokenDiagnosis(msgspec.Struct, frozen=True):
     sentences: list[str]
     corrected: int = 0
     wander_ppm: float | None = None
+    same_code: SameCode | None = None
 
 
 class ServerFault(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 
 from tokenkit.drift.diagnosis import Change, Fault, TokenDiagnosis, Unplaced
 from tokenkit.drift.observations import Observation
-from tokenkit.scenario.durations import in_words
+from tokenkit.drift.words import seconds
 
 _FEW = 0.1  # share of lines whose times go back in a log that is in order otherwise
 
@@ -26,7 +26,7 @@ def faults_of_log(observations: Sequence[Observation], known: Container[str]) ->
     if 0 < len(back) < _FEW * len(observations):
         by_s, row = max(back, key=lambda each: each[0])
         what = (
-            f"times go back at {len(back)} line{'s' * (len(back) > 1)}, here by {in_words(by_s)}:"
+            f"times go back at {len(back)} line{'s' * (len(back) > 1)}, here by {seconds(by_s)}:"
             " the server's clock was set back, or the log was put together from several"
         )
         faults.append(Fault("lines out of order", what, None, row.line))
@@ -57,7 +57,7 @@ def faults_of_token(token: TokenDiagnosis, ambiguous: Sequence[int]) -> list[Fau
 
 
 def _accepted(name: str, row: Unplaced, accepted: dict[int, int]) -> Fault | None:
-    if row.reason in ("no time", "malformed"):
+    if row.reason in ("no time", "alone", "malformed"):
         what = "accepted, though it is no code of this token: is the seed the right one?"
         return Fault("accepted no code", what, name, row.line)
     if row.reason == "off track":

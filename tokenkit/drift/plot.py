@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib.dates
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tokenkit.drift.diagnosis import Diagnosis, ServerFault, TokenDiagnosis
@@ -221,6 +222,19 @@ def _set_axes(axes: Axes, colours: Colours, label: str, small: bool) -> None:
     dates = _calendar.AutoDateLocator(tz=UTC, minticks=3, maxticks=7 if small else 9)
     axes.xaxis.set_major_locator(dates)
     axes.xaxis.set_major_formatter(_calendar.ConciseDateFormatter(dates, tz=UTC))
+    _keep_inside(axes)
+
+
+def _keep_inside(axes: Axes) -> None:
+    """Turn labels towards the middle that would reach over an end of the axis."""
+    first, last = axes.get_xlim()
+    for text in axes.texts:
+        share = (text.xy[0] - first) / (last - first) if isinstance(text, Annotation) else 0.5
+        room = 0.1 if text.get_horizontalalignment() == "center" else 0.3
+        if share > 1.0 - room:
+            text.set_horizontalalignment("right")
+        elif share < room:
+            text.set_horizontalalignment("left")
 
 
 def _signed(value: float) -> str:

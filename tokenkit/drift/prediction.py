@@ -21,10 +21,18 @@ _Bounds = Callable[[float], tuple[float, float]]
 
 def leaving(
     rows: Sequence[Placed], period_s: int, belief: Belief, codes: Codes, policy: TotpPolicy
-) -> Leaving:
-    """``belief`` is that at the last of ``rows``, by the server's clock."""
+) -> Leaving | None:
+    """``belief`` is that at the last of ``rows``, by the server's clock; None if all were refused.
+
+    Where the log does not say what was accepted, all is taken to be that was not refused.
+    """
+    accepted = [row for row in rows if row.accepted] or [
+        row for row in rows if row.accepted is not False
+    ]
+    if not accepted:
+        return None
     now_s, still = rows[-1].server_s, Node(0.0, walk=codes.walk)
-    bounds = _bounds(rows, period_s, codes.delays.mean_s, policy)
+    bounds = _bounds(accepted, period_s, codes.delays.mean_s, policy)
 
     def out(after_s: float) -> float:
         """How likely half of the codes are refused by then."""
@@ -76,9 +84,10 @@ def in_words(policy: TotpPolicy) -> str:
     return f"learned offset ±{policy.window_steps}"
 
 
-def _bounds(rows: Sequence[Placed], period_s: int, delay_s: float, policy: TotpPolicy) -> _Bounds:
+def _bounds(
+    accepted: Sequence[Placed], period_s: int, delay_s: float, policy: TotpPolicy
+) -> _Bounds:
     """Between which offsets more than half of the codes are accepted at a time."""
-    accepted = [row for row in rows if row.accepted] or rows
     half_s = period_s / 2.0
     if policy.drift == "offset":
         last = accepted[-1]

@@ -12,9 +12,11 @@ from tokenkit.drift.diagnosis import (
     Change,
     Dated,
     Estimate,
+    SameCode,
     ServerFault,
     TokenDiagnosis,
     TrackPoint,
+    accepted_later,
 )
 from tokenkit.drift.events import Model
 from tokenkit.drift.prediction import leaving
@@ -25,7 +27,13 @@ from tokenkit.verifier.policy import TotpPolicy
 _SOME_TIME = 1e-6  # megaseconds: a rate is one over some time
 
 
-def told(case: Case, faults: Sequence[ServerFault], policy: TotpPolicy) -> TokenDiagnosis:
+_OFTEN, _LONG_S = 3, 3600.0  # twice may be by accident; within an hour somebody tries again
+
+
+def told(
+    case: Case, faults: Sequence[ServerFault], policy: TotpPolicy, others: bool
+) -> TokenDiagnosis:
+    """``others`` says whether other tokens of the log would show a fault of the server."""
     placed, unplaced = case.placement.placed, case.placement.unplaced
     made = TokenDiagnosis(
         serial_number=case.seed.serial_number,
@@ -43,17 +51,30 @@ def told(case: Case, faults: Sequence[ServerFault], policy: TotpPolicy) -> Token
         unplaced=unplaced,
         sentences=[],
         corrected=case.corrected,
+        same_code=_same_code(case),
     )
     if case.model is not None:
         made = structs.replace(made, **_of_model(case, case.model, faults, policy))
-    return structs.replace(made, sentences=words.of_token(made))
+    return structs.replace(made, sentences=words.of_token(made, others))
+
+
+def _same_code(case: Case) -> SameCode | None:
+    """The code that came most often, if that was often and for long."""
+    times: dict[str, list[float]] = {}
+    for row, _ in case.rows:
+        times.setdefault(row.code, []).append(row.server_s)
+    most = max(times.values(), key=len)
+    if len(most) < _OFTEN or most[-1] - most[0] < _LONG_S:
+        return None
+    return SameCode(len(most), most[0], most[-1])
 
 
 def _of_model(
     case: Case, model: Model, faults: Sequence[ServerFault], policy: TotpPolicy
 ) -> dict[str, object]:
     codes, track, placed = model.codes, model.track, case.placement.placed
-    first_s = placed[0].server_s
+    first_s, later = placed[0].server_s, accepted_later(case.placement.unplaced)
+    known = [structs.replace(p, accepted=True) if p.counter in later else p for p in placed]
     ends = [(p, its.beliefs[-1]) for p, _, its in model.others]
     now = _now(ends)
     several = codes.times[-1] > _SOME_TIME
@@ -66,7 +87,7 @@ def _of_model(
         "mean_rate_ppm": _estimate(*_mixed(means)) if several else None,
         "wander_ppm": math.sqrt(codes.walk * YEAR_MS),
         "changes": _changes(case, model, first_s, faults),
-        "leaves_window": leaving(placed, case.seed.period_s, now, codes, policy),
+        "leaves_window": leaving(known, case.seed.period_s, now, codes, policy),
         "track": [
             TrackPoint(
                 first_s + MS * node.at,

@@ -12,8 +12,9 @@ from tokenkit.drift.diagnosis import (
     Leaving,
     ServerFault,
     TokenDiagnosis,
+    accepted_later,
 )
-from tokenkit.scenario.durations import DAY_S, YEAR_S, in_words
+from tokenkit.scenario.durations import DAY_S, YEAR_S
 
 _UNPLACED = {
     "malformed": "no code at all",
@@ -28,40 +29,54 @@ _CAUSES = {
     "time zone": "whole hours: somebody set it, or its time zone",
     "server": "so did other tokens: it was the server's clock",
 }
+_UNTOLD_PPM = 10.0  # half of what is known of a rate before the first code
 _SLOWEST = 25e-6  # a token in the cold, seconds a second
 
 
-def of_token(token: TokenDiagnosis) -> list[str]:
+def of_token(token: TokenDiagnosis, others: bool = True) -> list[str]:
+    """``others`` says whether there are tokens to compare it with."""
     said = [_rows(token)]
-    if token.offset_s is None or token.until_s is None:
-        return said
-    said.append(_clock(token, token.offset_s, token.until_s))
+    if token.offset_s is not None and token.until_s is not None:
+        said.append(_clock(token, token.offset_s, token.until_s))
+    if (same := token.same_code) is not None:
+        said.append(
+            f"One code came {same.rows} times, {_days(same.from_s, same.until_s)}: its display"
+            " stands still, or somebody sends the same code again."
+        )
     said += [_change(change) for change in token.changes]
     steps = [each for each in token.changes if each.kind == "step" and each.cause != "server"]
     if steps:
         it = "it was" if len(steps) == 1 else "they were"
-        said.append(
-            f"No other token shows the same, so {it} likely its own; one token alone cannot tell"
-            " its clock from the server's."
-        )
+        alone = "one token alone cannot tell its clock from the server's."
+        if others:
+            said.append(f"No other token shows the same, so {it} likely its own; {alone}")
+        else:
+            said.append(f"There is no other token to compare it with: {alone}")
     if token.corrected:
         said.append(
             f"{_count(token.corrected, 'row')} came while the server's clock was wrong, and"
             f" {'was' if token.corrected == 1 else 'were'} corrected for it."
         )
-    if token.leaves_window is not None:
-        said.append(_leaving(token.leaves_window, token.until_s))
+    if token.leaves_window is not None and token.until_s is not None:
+        said.append(_leaving(token.leaves_window, token.until_s, _is_untold(token.rate_ppm)))
     return said
+
+
+def _is_untold(rate: Estimate | None) -> bool:
+    return rate is None or rate.deviation > _UNTOLD_PPM
 
 
 def _rows(token: TokenDiagnosis) -> str:
     if token.from_s is None or token.until_s is None:
+        alone = sum(row.reason == "alone" for row in token.unplaced)
+        but = f" but for {alone}, as wrong codes are by accident" if alone else ""
         return (
-            f"None of its {_count(token.rows, 'row')} has a code of a time in range: the seed is"
-            " another token's, or its clock is off by more."
+            f"None of its {_count(token.rows, 'row')} has a code of a time in range{but}: the seed"
+            " is another token's, or its clock is off by more."
         )
-    days = f"{day(token.from_s)} to {day(token.until_s)}"
-    said = f"{len(token.placed)} of {_count(token.rows, 'row')} tell of its clock, {days}"
+    tell = "tells" if len(token.placed) == 1 else "tell"
+    days = _days(token.from_s, token.until_s)
+    said = f"{len(token.placed)} of {_count(token.rows, 'row')} {tell} of its clock, {days}"
     reasons = Counter(row.reason for row in token.unplaced)
     if reasons:
         said += "; left out: " + ", ".join(
@@ -69,6 +84,13 @@ def _rows(token: TokenDiagnosis) -> str:
         )
     if len(token.placed) == 1:
         said += ". One code alone proves little"
+    later = accepted_later(token.unplaced)
+    refused = sum(row.accepted is False and row.counter not in later for row in token.placed)
+    if token.leaves_window is None:
+        who = "It was" if refused == 1 else f"All {refused} were"
+        said += f". {who} refused, so nobody can tell when it leaves the window"
+    elif refused:
+        said += f". {refused} of them {'was' if refused == 1 else 'were'} refused"
     return said + "."
 
 
@@ -81,6 +103,10 @@ def _clock(token: TokenDiagnosis, offset: Estimate, until_s: float) -> str:
     mean, now = token.mean_rate_ppm, token.rate_ppm
     if mean is None or now is None:
         return said + "."
+    if _is_untold(mean):
+        return (
+            f"{said}; the codes are too little to tell its rate (±{now.value - now.low:.0f} ppm)."
+        )
     said += f", at the end {_rate(now)}; on average it ran {_rate(mean)}"
     year_s = abs(mean.value) * 1e-6 * YEAR_S
     said += f", {seconds(year_s)} a year."
@@ -118,7 +144,7 @@ def _change(change: Change) -> str:
     )
 
 
-def _leaving(leaving: Leaving, until_s: float) -> str:
+def _leaving(leaving: Leaving, until_s: float, untold: bool) -> str:
     policy = f"the window ({leaving.policy}, no further sign-in)"
     if leaving.outside:
         return f"It is outside {policy} already."
@@ -128,6 +154,9 @@ def _leaving(leaving: Leaving, until_s: float) -> str:
             return f"It stays within {policy} for {span}."
         likely = f"It most likely stays within {policy} for {span}"
         return f"{likely}, but may leave it from {day(leaving.low_s)} on."
+    if untold:
+        when = "now" if leaving.low_s is None else day(leaving.low_s)
+        return f"It may leave {policy} from {when} on: its rate is not known."
     said = f"It leaves {policy} about {day(leaving.at_s)}"
     low = "now" if leaving.low_s is None else day(leaving.low_s)
     if leaving.high_s is None:
@@ -184,7 +213,12 @@ def instants(when: Dated) -> str:
 def instant(when: Dated) -> str:
     """Its middle, and how far it may be off."""
     half_s = (when.before_s - when.after_s) / 2.0
-    return f"{minute(when.at_s)} (±{in_words(half_s)})"
+    return f"{minute(when.at_s)} (±{seconds(half_s)})"
+
+
+def _days(from_s: float, until_s: float) -> str:
+    first, last = day(from_s), day(until_s)
+    return first if first == last else f"{first} to {last}"
 
 
 def day(at_s: float) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenkit.crystals.fit import NAMES, Fit, FitError, fit_crystal
+from tokenkit.crystals.fit import NAMES, PRIOR, Fit, FitError, fit_crystal
 from tokenkit.crystals.measurements import Kind, Measurements
 from tokenkit.crystals.words import grade_file, remarks
 from tokenkit.virtual import (
@@ -187,3 +187,13 @@ def test_the_grade_file_is_read_back(tmp_path: Path) -> None:
     assert grade.draw(SeededEntropy(1)) == fit.crystal
     assert grade.summary == "measured 2023-11-15 to 2023-12-14, 30 times"
     assert list(tomllib.loads(text)) == ['a "name" ü']
+
+
+def test_few_measurements_make_nothing_less_certain_than_data_sheets() -> None:
+    """Five at one temperature in five months: ±0.0086 ppm/°C² is known before."""
+    times_s = [MADE_S + number * 30 * 86_400.0 for number in range(5)]
+    fit = fit_crystal(Measurements("rate", times_s, [25.0] * 5, [1.0] * 5, []))
+    for name in ("parabola_ppm_per_c2", "turnover_c", "ageing_ppm_first_year"):
+        estimate = fit.estimates[name]
+        assert estimate.within <= 1.96 * PRIOR[name][1]
+        assert not estimate.told

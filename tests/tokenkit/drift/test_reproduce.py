@@ -1,6 +1,8 @@
 """Scenarios from logs: they show what the log showed, with little else."""
 
+import errno
 import json
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from tokenkit.drift.diagnosis import (
 from tokenkit.drift.observations import Observation
 from tokenkit.drift.reproduce import Reproduction, reproduce
 from tokenkit.drift.trials import ReproduceError
+from tokenkit.errors import TokenkitError
 from tokenkit.scenario import parse, run
 from tokenkit.server_clock import ServerClock
 from tokenkit.server_clock import Step as ServerStep
@@ -419,6 +422,41 @@ def test_the_command_and_all_before_it(fleet: Path, tmp_path: Path) -> None:
     text = out.read_text()
     assert text.count("sign-in") == 1
     assert "rate_ppm = -1" in text
+
+
+def test_no_file_that_is_read_is_replaced(fleet: Path, tmp_path: Path) -> None:
+    seeds, log = tmp_path / "seeds.csv", tmp_path / "log.csv"
+    seeds.write_bytes((fleet / "seeds.csv").read_bytes())
+    log.write_bytes((fleet / "log.csv").read_bytes())
+    before = seeds.read_bytes(), log.read_bytes()
+    for out in (seeds, log, Path(tmp_path, "..", tmp_path.name, "seeds.csv"), Path("/dev/null")):
+        done = command("--seeds", str(seeds), "--log", str(log), "--out", str(out))
+        assert isinstance(done.exception, TokenkitError)
+        assert "replaced" in str(done.exception)
+    assert (seeds.read_bytes(), log.read_bytes()) == before
+    done = command("--seeds", str(seeds), "--log", str(log), "--out", str(tmp_path / "no" / "s"))
+    assert "there is no directory" in str(done.exception)
+
+
+def test_a_scenario_is_written_whole_or_not_at_all(
+    fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "scenario.toml"
+    out.write_text("the one before")
+
+    replace_file = os.replace
+
+    def full(written: str, to: str | Path) -> None:
+        if Path(to) == out:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace_file(written, to)
+
+    monkeypatch.setattr(os, "replace", full)
+    files = "--seeds", str(fleet / "seeds.csv"), "--log", str(fleet / "log.csv")
+    done = command(*files, "--out", str(out), "--serial", "GAHT00000004")
+    assert str(done.exception) == f"cannot write {out}: No space left on device"
+    assert [each.name for each in tmp_path.iterdir()] == ["scenario.toml"]
+    assert out.read_text() == "the one before"
 
 
 def test_a_battery_found_by_diagnosis(fleet: Path, tmp_path: Path) -> None:
