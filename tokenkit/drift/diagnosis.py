@@ -56,7 +56,9 @@ class Change(msgspec.Struct, frozen=True):
     """An event of one token's clock, as seen from the server.
 
     A step has ``by_s``, + is ahead; a change of rate has ``by_ppm``. ``log_odds`` is the natural
-    logarithm of the odds that there was such a thing.
+    logarithm of the odds that there was such a thing. ``alike`` are the tokens that show the same
+    step at the same time; ``likely_server`` if all that were seen then do, but are too few to make
+    it a fault of the server.
     """
 
     kind: ChangeKind
@@ -65,6 +67,8 @@ class Change(msgspec.Struct, frozen=True):
     by_ppm: Estimate | None
     cause: Cause
     log_odds: float
+    alike: list[str] = []
+    likely_server: bool = False
 
 
 class SameCode(msgspec.Struct, frozen=True):

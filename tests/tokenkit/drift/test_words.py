@@ -74,6 +74,38 @@ def test_a_log_of_one_token_has_no_other_to_compare_with() -> None:
     )
 
 
+def test_two_tokens_that_show_the_same_are_likely_the_servers() -> None:
+    """A clock six minutes ahead for four days."""
+
+    def server(true_s: float) -> float:
+        return 360.0 if 30 * DAY_S < true_s - START_S < 34 * DAY_S else 0.0
+
+    log = [sample(6, n, sign_ins=60, years=60 / 365.25, evenly=True, server=server) for n in (1, 2)]
+    seeds = [each.seed for each in log]
+    found = diagnose(seeds, log_of(log), NEAR)
+    assert found.server_faults == []
+    names = [token.serial_number for token in found.tokens]
+    for token, other in zip(found.tokens, reversed(names), strict=True):
+        steps = [change for change in token.changes if change.kind == "step"]
+        assert [(step.alike, step.likely_server) for step in steps] == 2 * [([other], True)]
+        said = " ".join(token.sentences)
+        assert (
+            f"{other} shows the same at the same time: likely the server's clock; two tokens are"
+            " too few to be sure." in said
+        )
+        assert "likely its own" not in said
+        assert "battery" not in said
+    assert "0 had an event of its own clock. 2 tokens had one that was likely" in " ".join(
+        found.sentences
+    )
+    away = sample(6, 3, sign_ins=60, years=60 / 365.25, evenly=True)  # saw nothing of it
+    tokens = diagnose([*seeds, away.seed], log_of([*log, away]), NEAR).tokens
+    assert (
+        f"{names[1]} shows the same at the same time, but not all that were seen then do, so they"
+        " were likely its own" in " ".join(tokens[0].sentences)
+    )
+
+
 def test_a_display_that_stands_still() -> None:
     log = sample(11, 1)
     log.rows[20:] = [replace(row, code=log.rows[20].code, accepted=False) for row in log.rows[20:]]
