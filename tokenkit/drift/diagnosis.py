@@ -136,7 +136,10 @@ class Leaving(msgspec.Struct, frozen=True):
     """When half of the codes will be refused if there is no further sign-in; None is never.
 
     ``low_s`` to ``high_s`` holds with 95 %, each None if it is not within ``until_s``.
-    ``outside`` says that it is so already at the last observation. ``path`` goes some way ahead.
+    ``outside`` says that it is so already at the last observation, ``at_s`` is since when then.
+    ``from_s`` is when the last code was accepted, and the first after it that was refused came at
+    ``refused_s``; two consecutive codes will mend it if it ``resynchronises``. ``path`` goes from
+    there some way ahead.
     """
 
     at_s: float | None
@@ -146,6 +149,10 @@ class Leaving(msgspec.Struct, frozen=True):
     outside: bool
     policy: str
     path: list[Ahead]
+    from_s: float
+    refused_s: float | None
+    refused_line: int | None
+    resynchronises: bool
 
 
 class TokenDiagnosis(msgspec.Struct, frozen=True):

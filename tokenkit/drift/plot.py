@@ -102,8 +102,10 @@ def _draw_ahead(axes: Axes, token: TokenDiagnosis, colours: Colours) -> None:
         linewidth=0,
         zorder=0.5,
     )
-    offsets = [ahead.offset_s for ahead in leaves.path]
-    reach = [_SIGMAS * ahead.offset_deviation_s for ahead in leaves.path]
+    path = [ahead for ahead in leaves.path if token.until_s is None or ahead.at_s >= token.until_s]
+    dates = _dates([ahead.at_s for ahead in path])
+    offsets = [ahead.offset_s for ahead in path]
+    reach = [_SIGMAS * ahead.offset_deviation_s for ahead in path]
     _band(axes, dates, offsets, reach, colours["curve"])
     axes.plot(
         dates, offsets, color=colours["curve"], linewidth=1.4, linestyle=(0, (4, 3)), zorder=3
@@ -111,7 +113,7 @@ def _draw_ahead(axes: Axes, token: TokenDiagnosis, colours: Colours) -> None:
     if leaves.at_s is not None and leaves.at_s <= leaves.path[-1].at_s:
         axes.axvline(_date(leaves.at_s), color=colours["bad"], linewidth=1.2, zorder=2)
         axes.annotate(
-            "leaves the window",
+            "left the window" if leaves.outside else "leaves the window",
             (_date(leaves.at_s), 1),
             (3, 5),
             xycoords=axes.get_xaxis_transform(),

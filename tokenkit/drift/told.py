@@ -79,6 +79,16 @@ def _of_model(
     now = _now(ends)
     several = codes.times[-1] > _SOME_TIME
     means = [(p, *mean_rate(each, its)) for p, each, its in model.others] if several else []
+    points = [
+        TrackPoint(
+            first_s + MS * node.at,
+            belief.offset,
+            math.sqrt(belief.offset_variance),
+            belief.rate,
+            math.sqrt(belief.rate_variance),
+        )
+        for node, belief in zip(track.nodes, track.beliefs, strict=True)
+    ]
     return {
         "from_s": first_s,
         "until_s": placed[-1].server_s,
@@ -87,17 +97,8 @@ def _of_model(
         "mean_rate_ppm": _estimate(*_mixed(means)) if several else None,
         "wander_ppm": math.sqrt(codes.walk * YEAR_MS),
         "changes": _changes(case, model, first_s, faults, others),
-        "leaves_window": leaving(known, case.seed.period_s, now, codes, policy),
-        "track": [
-            TrackPoint(
-                first_s + MS * node.at,
-                belief.offset,
-                math.sqrt(belief.offset_variance),
-                belief.rate,
-                math.sqrt(belief.rate_variance),
-            )
-            for node, belief in zip(track.nodes, track.beliefs, strict=True)
-        ],
+        "leaves_window": leaving(known, case.seed.period_s, points, now, codes, policy),
+        "track": points,
     }
 
 

@@ -53,7 +53,10 @@ def of_token(token: TokenDiagnosis, others: bool = True) -> list[str]:
             f" {'was' if token.corrected == 1 else 'were'} corrected for it."
         )
     if token.leaves_window is not None and token.until_s is not None:
-        said.append(_leaving(token.leaves_window, token.until_s, _is_untold(token.rate_ppm)))
+        if token.leaves_window.outside:
+            said += _left(token.leaves_window, token.changes)
+        else:
+            said.append(_leaving(token.leaves_window, token.until_s, _is_untold(token.rate_ppm)))
     return said
 
 
@@ -142,8 +145,8 @@ def _clock(token: TokenDiagnosis, offset: Estimate, until_s: float) -> str:
     said += f", {seconds(year_s)} a year."
     if token.wander_ppm is not None and token.wander_ppm > 1.0:
         said += (
-            f" Its rate wanders by some {token.wander_ppm:.0f} ppm in a year: it is carried between"
-            " warm and cold places."
+            f" Its rate wanders by some {token.wander_ppm:.0f} ppm in a year: it is carried"
+            " between warm and cold places."
         )
     return said
 
@@ -174,10 +177,24 @@ def _change(change: Change) -> str:
     )
 
 
+def _left(leaving: Leaving, changes: Sequence[Change]) -> list[str]:
+    """That it is outside, since when, and the mend."""
+    said = f"It is outside the window ({leaving.policy}) already"
+    if leaving.at_s is not None and leaving.at_s > leaving.from_s:
+        when = f"about {day(leaving.at_s)}"
+        for change in changes:
+            if change.kind == "step" and change.when.after_s < leaving.at_s < change.when.before_s:
+                when = f"between {instants(change.when)}"
+        said = f"It left the window ({leaving.policy}) {when}"
+    if leaving.refused_s is not None:
+        said += f"; refused since {day(leaving.refused_s)} (line {leaving.refused_line})"
+    if leaving.resynchronises:
+        return [f"{said}.", "Resynchronise it by two consecutive codes."]
+    return [f"{said}.", "It is off by more than two consecutive codes would resynchronise."]
+
+
 def _leaving(leaving: Leaving, until_s: float, untold: bool) -> str:
     policy = f"the window ({leaving.policy}, no further sign-in)"
-    if leaving.outside:
-        return f"It is outside {policy} already."
     span = f"{(leaving.until_s - until_s) / YEAR_S:.0f} years"
     if leaving.at_s is None:
         if leaving.low_s is None:

@@ -46,7 +46,10 @@ def diagnosis(event_day: float, leaves_day: float) -> Diagnosis:
         rate_ppm=exactly(0.0),
         mean_rate_ppm=exactly(0.0),
         changes=[Change("step", event, exactly(-3 * 3600.0 - 1000.0), None, "battery", 9.0)],
-        leaves_window=Leaving(leaves_s, leaves_s, leaves_s, 1e11, False, "±1", path),
+        leaves_window=Leaving(
+            *(leaves_s, leaves_s, leaves_s, 1e11, False, "±1", path),
+            *(days[1], None, None, True),
+        ),
         track=[TrackPoint(at_s, 0.0, 1.0, 0.0, 1.0) for at_s in days],
         placed=[Placed(2, at_s, round(at_s / 30), True, -20.0, 20.0) for at_s in days],
         unplaced=[],

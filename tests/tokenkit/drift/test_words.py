@@ -5,7 +5,8 @@ from dataclasses import replace
 from tests.tokenkit.drift.fleet import DAY_S, START_S, YEAR_S, Sample, log_of, sample
 from tokenkit.drift.diagnose import Options, diagnose
 from tokenkit.drift.diagnosis import Dated, TokenDiagnosis
-from tokenkit.drift.words import instant
+from tokenkit.drift.words import day, instant
+from tokenkit.verifier.policy import TotpPolicy
 from tokenkit.virtual import Step
 
 NEAR = Options(range_s=3 * 3600.0)
@@ -104,6 +105,39 @@ def test_two_tokens_that_show_the_same_are_likely_the_servers() -> None:
         f"{names[1]} shows the same at the same time, but not all that were seen then do, so they"
         " were likely its own" in " ".join(tokens[0].sentences)
     )
+
+
+def test_a_token_that_left_the_window_and_was_refused_from_then_on() -> None:
+    """Accepted until mid-January, refused from September on, in the cold meanwhile."""
+    log = sample(12, 1, sign_ins=60, evenly=True, at="warehouse")
+    log.rows = [
+        replace(row, accepted=days < 15.0)
+        for row in log.rows
+        if not 15.0 <= (days := (row.server_s - START_S) / DAY_S) < 245.0
+    ]
+    token, said = told(log)
+    leaves = token.leaves_window
+    assert leaves is not None
+    assert leaves.outside
+    assert leaves.at_s is not None
+    [last, first] = [row for row in token.placed if row.accepted][-1:] + [
+        row for row in token.placed if not row.accepted
+    ][:1]
+    assert leaves.from_s == leaves.path[0].at_s == last.server_s
+    assert (leaves.refused_s, leaves.refused_line) == (first.server_s, first.line)
+    assert last.server_s < leaves.at_s < first.server_s
+    # the window stays where the last accepted code left it, and the true clock leaves it then
+    middle_s = (leaves.path[0].low_s + leaves.path[0].high_s) / 2.0
+    assert abs(middle_s - (last.counter * 30 - last.server_s)) < 40.0
+    assert leaves.path[-1].low_s == leaves.path[0].low_s
+    truth_s = START_S
+    while abs(log.offset_s(truth_s) - middle_s) < 45.0:
+        truth_s += DAY_S
+    assert abs(leaves.at_s - truth_s) < 15 * DAY_S
+    assert f"It left the window (learned offset ±1) about {day(leaves.at_s)}; refused since" in said
+    assert f"(line {first.line}). Resynchronise it by two consecutive codes." in said
+    _, said = told(log, NEAR._replace(policy=TotpPolicy(resync_range_s=30.0)))
+    assert "off by more than two consecutive codes would resynchronise" in said
 
 
 def test_a_display_that_stands_still() -> None:
