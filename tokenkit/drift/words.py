@@ -145,7 +145,7 @@ def _clock(token: TokenDiagnosis, offset: Estimate, until_s: float) -> str:
     said += f", {seconds(year_s)} a year."
     if token.wander_ppm is not None and token.wander_ppm > 1.0:
         said += (
-            f" Its rate wanders by some {token.wander_ppm:.0f} ppm in a year: it is carried"
+            f" Its rate wanders by some {token.wander_ppm:.0f} ppm in a year, as if it were carried"
             " between warm and cold places."
         )
     return said

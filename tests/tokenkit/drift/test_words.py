@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from tests.tokenkit.drift.fleet import DAY_S, START_S, YEAR_S, Sample, log_of, sample
 from tokenkit.drift.diagnose import Options, diagnose
 from tokenkit.drift.diagnosis import Dated, TokenDiagnosis
-from tokenkit.drift.words import day, instant
+from tokenkit.drift.words import day, instant, of_token
 from tokenkit.verifier.policy import TotpPolicy
 from tokenkit.virtual import Step
 
@@ -138,6 +140,12 @@ def test_a_token_that_left_the_window_and_was_refused_from_then_on() -> None:
     assert f"(line {first.line}). Resynchronise it by two consecutive codes." in said
     _, said = told(log, NEAR._replace(policy=TotpPolicy(resync_range_s=30.0)))
     assert "off by more than two consecutive codes would resynchronise" in said
+
+
+def test_a_restless_clock_may_have_been_carried() -> None:
+    token, _ = told(sample(8, 1, sign_ins=10))
+    said = " ".join(of_token(structs.replace(token, wander_ppm=7.0)))
+    assert "7 ppm in a year, as if it were carried between warm and cold places." in said
 
 
 def test_a_display_that_stands_still() -> None:
