@@ -249,7 +249,7 @@ def _stagger(axes: Axes) -> None:
     for text in sorted(labels, key=lambda text: float(text.xy[0])):
         while any(text.get_window_extent().overlaps(box) for box in placed):
             right, up = text.get_position()
-            text.set_position((right, up - _ROW * text.get_fontsize()))
+            text.set_position((right, up - _ROW * float(text.get_fontsize())))
         placed.append(text.get_window_extent())
 
 
