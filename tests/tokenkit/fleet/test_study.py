@@ -87,6 +87,11 @@ WRONG = [
     ('"5 °C"', '"dsk"', 15, "no place 'dsk'; did you mean desk?"),
     ('"5 °C"', '"desk"', 15, "'desk' is listed twice"),
     ('["desk", "5 °C"]', "[]", 15, "'places' must have at least 1 element"),
+    ('["desk", "5 °C"]', '"5 °C"', 15, 'must be a list, not text in quotes: write ["5 °C"]'),
+    ('["desk", "5 °C"]', '"\\u2028"', 15, 'write ["\\u2028"]'),
+    ('["20 days", "120 days"]', '"3 days"', 16, 'quotes: write ["3 days", "3 days"]'),
+    ("[0, 24]", "6", 14, "'months_in_stock' must be a list, not a whole number: write [6, 6]"),
+    ("[0, 24]", "true", 14, "'months_in_stock' must be a list, not true or false"),
     ('"20 days"', '"20 s"', 16, "from 1 day to"),
     ('"daily"', '"dayly"', 17, "did you mean 'daily'?"),
     ("life", "lief", 18, "unknown key 'lief'; did you mean 'life'?"),
@@ -141,6 +146,12 @@ def test_one_bracket_is_told_how_to_write_two() -> None:
         parse(text, "file.toml")
     with pytest.raises(StudyError, match=r"^file\.toml:25: write each policy as \[\[policy\]\]"):
         parse(text + "[policy]", "file.toml")
+    two = text + '[[policy]]\nname = "y"\nlearn = "rate"\n'
+    with pytest.raises(StudyError, match=r"^file\.toml:22: write each policy as \[\[policy\]\]"):
+        parse(two, "file.toml")
+    nested = STUDY + "[[server.event]]\n"
+    with pytest.raises(StudyError, match=r"^file\.toml:30: write each server\.event as \[\["):
+        parse(nested.replace("[[server.event]]", "[server.event]", 1), "file.toml")
     with pytest.raises(StudyError, match=r"^file\.toml:1: the file needs 'batch': write each"):
         parse('title = "x"\n[[policy]]\nname = "x"\nlearn = "rate"\n', "file.toml")
 
