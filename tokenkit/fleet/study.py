@@ -45,6 +45,11 @@ class Grade(str):
         """Check ``value``; ValueError says which grades there are."""
         if not isinstance(value, str):
             raise ValueError('a grade is a name in quotes, like "token"')
+        if value.endswith(".toml"):
+            raise ValueError(
+                f"{value!r}: a study takes no file of one's own, only `tokenkit otp make --grade`"
+                " does; here it is one of those that `tokenkit otp crystals` shows"
+            )
         if value not in GRADES:
             raise ValueError(f"no grade {value!r}; {hint(value, list(GRADES))}")
         return cls(value)

@@ -79,6 +79,12 @@ WRONG = [
     ("tokens = 5_000", 'tokens = "many"', 11, "'tokens' must be a whole number"),
     ("tokens = 5_000\n", "", 9, "the batch 'desk' needs 'tokens'"),
     ('grade = "token"', 'grade = "tokn"', 12, "no grade 'tokn'; did you mean 'token'?"),
+    (
+        '"token"',
+        '"mine-crystal.toml"',
+        12,
+        "a study takes no file of one's own, only `tokenkit otp",
+    ),
     ("period = 30", "period = 31", 13, "'period' cannot be 31; there are: 30, 60"),
     ("[0, 24]", "[24, 0]", 14, "the smaller one first"),
     ("[0, 24]", "[-1, 24]", 14, "the smaller one first"),
