@@ -103,10 +103,12 @@ class Batch(_Table, frozen=True, kw_only=True):
     def problems(self) -> Iterator[_Problem]:
         """What cannot be, and where."""
         if not _NAME.fullmatch(self.name):
+            meant = "-".join(self.name.split())
             yield (
                 ("name",),
                 f"'name' begins the serial numbers: 1 to 40 of A-Z a-z 0-9 _ + = / : , . @ -,"
-                f" not {self.name!r}",
+                f" not {self.name!r}"
+                + (f"; did you mean {meant!r}?" if _NAME.fullmatch(meant) else ""),
             )
         low, high = self.months_in_stock
         if not 0.0 <= low <= high <= _LONGEST_MONTHS:

@@ -72,6 +72,8 @@ WRONG = [
     ("[person]", "[persons]", 5, "did you mean 'person'?"),
     ('"desk"\ntokens', '"spare"\ntokens', 20, "there is a batch 'spare' already"),
     ('"desk"\ntokens', '"my desk"\ntokens', 10, "begins the serial numbers"),
+    ('"desk"\ntokens', '"cold warehouse"\ntokens', 10, "; did you mean 'cold-warehouse'?"),
+    ('"desk"\ntokens', '"Büro"\ntokens', 10, ". @ -, not 'Büro'"),
     ('name = "desk"\n', "", 9, "this batch needs 'name'"),
     ("tokens = 5_000", "tokens = 0", 11, "'tokens' must be at least 1"),
     ("tokens = 5_000", "tokens = 100_000_000", 11, "'tokens' must be at most 99999999"),
