@@ -154,7 +154,8 @@ def _local(workers: int) -> LocalCluster:
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",  # else a warning if 8787 is taken
-            silence_logs=logging.ERROR,
+            # what matters ClusterError says; an error is also a heartbeat cut short at the end
+            silence_logs=logging.CRITICAL,
             security=True,  # who is on this computer, too, cannot have it run code
         )
     finally:
