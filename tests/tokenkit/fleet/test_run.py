@@ -184,7 +184,7 @@ def test_a_scheduler_that_goes_away(study: Study, monkeypatch: pytest.MonkeyPatc
             list(found)
 
 
-def test_a_local_cluster_logs_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_workers_of_a_local_cluster_log_no_errors(capfd: pytest.CaptureFixture[str]) -> None:
     """As the error, with its traceback, of a heartbeat that the cluster's end cuts short."""
     with cluster("local", 1) as pool:
         count: Any = logging.getLogger("distributed.worker").error  # and not a partition's result
