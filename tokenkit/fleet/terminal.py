@@ -11,13 +11,15 @@ from tokenkit.fleet.report.words import codes_figure, figure, plural
 from tokenkit.fleet.result import Cell, Rate, StudyResult
 
 # what gives way where the terminal is narrower than this
-_ROOM_FOR_INTERVALS = 100
-_ROOM_FOR_ALL = 70
+_ROOM_FOR_INTERVALS = 120
+_ROOM_FOR_REPLACED = 80
+_ROOM_FOR_MOST = 70
 
 
 def print_result(result: StudyResult, console: Console) -> None:
     """One row for each policy and batch, and for all batches if there are several."""
     wide = console.width >= _ROOM_FOR_INTERVALS
+    columns = [name for name in _COLUMNS if _has_room(name, console.width)]
     tokens = plural(sum(batch.tokens for batch in result.batches), "token")
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -27,14 +29,19 @@ def print_result(result: StudyResult, console: Console) -> None:
             + (", with 95 % intervals" if wide else "")
             + "; codes that were acceptable at a time, on average, next after a wrong one,"
             + " and at most"
+            + (
+                "; replaced: no resync found, or enrolment refused it"
+                if _REPLACED in columns
+                else ""
+            )
         ),
         title_justify="left",
         caption_justify="left",
         pad_edge=False,
+        collapse_padding=True,
     )
     table.add_column("policy", overflow="fold", min_width=8)
     table.add_column("batch", overflow="fold", min_width=8)
-    columns = [name for name in _COLUMNS if console.width >= _ROOM_FOR_ALL or name in _NEEDED]
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     several = len(result.batches) > 1
@@ -51,16 +58,24 @@ def print_result(result: StudyResult, console: Console) -> None:
     console.print(table)
 
 
+def _has_room(column: str, width: int) -> bool:
+    if column in _NEEDED:
+        return True
+    return width >= (_ROOM_FOR_REPLACED if column == _REPLACED else _ROOM_FOR_MOST)
+
+
 def _rate(rate: Rate, wide: bool) -> str:
     value = rate.per_1000_token_years
     interval = f" ({figure(value.low)}–{figure(value.high)})" if wide else ""
     return figure(value.value) + interval
 
 
+_REPLACED = "replaced"
 _COLUMNS: dict[str, Callable[[Cell, bool], str]] = {
     "rejections": lambda cell, wide: _rate(cell.rejections, wide),
     "lock-outs": lambda cell, wide: _rate(cell.lock_outs, wide),
     "resyncs": lambda cell, wide: _rate(cell.resyncs, wide),
+    _REPLACED: lambda cell, wide: _rate(cell.lost, wide),
     "codes": lambda cell, wide: codes_figure(cell.codes.mean.value),
     "next": lambda cell, wide: codes_figure(cell.codes.mean_next.value),
     "most": lambda cell, wide: str(cell.codes.most),

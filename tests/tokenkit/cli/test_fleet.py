@@ -310,6 +310,7 @@ def test_the_bar_is_for_terminals(run: Run) -> None:
 
 def test_lines_where_there_is_no_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tokenkit.fleet.watch._EVERY_S", 0.0)
+    monkeypatch.setattr("tokenkit.fleet.watch._RATE_S", 1e-9)
     _, _, err = run("study", "study.toml", "--json")
     assert err.splitlines()[0] == "2 of 20 token-years"
     assert err.splitlines()[1].startswith("4 of 20 token-years, ")
