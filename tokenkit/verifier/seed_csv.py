@@ -20,6 +20,7 @@ _NAMES = {
     "digits": "digits, otp length, otplen, code length",
     "algorithm": "algorithm, hash, hash function, hash algorithm, crypto",
     "type": "type, token type",
+    "upn": "upn",  # of no use but that it tells Entra's layout, whose keys are base32
 }
 _ALIASES = {name: aliases.split(", ") for name, aliases in _NAMES.items()}
 _SECRETS = ("secret key", "secret hex", "secret base32")
@@ -45,21 +46,24 @@ def csv_seeds(contents: bytes) -> Entries:
             )
     if len(secrets) > 1:
         raise SeedFileError(f"columns {secrets[0]!r} and {secrets[1]!r} are one too many")
-    return _rows(table, secrets[0])
+    encoding = secrets[0].removeprefix("secret ")
+    if encoding == "key" and "upn" in table.columns:
+        encoding = "base32"
+    return _rows(table, secrets[0], encoding)
 
 
-def _rows(table: Table, secret: str) -> Entries:
+def _rows(table: Table, secret: str, encoding: str) -> Entries:
     for line, row in table.rows():
         serial_number = "" if isinstance(row, str) else row["serial number"]
         try:
             if isinstance(row, str):
                 raise SeedFileError(row)
-            yield Found(Place(line), serial_number, _seed(row, secret))
+            yield Found(Place(line), serial_number, _seed(row, row[secret], encoding))
         except SeedFileError as error:
             yield Found(Place(line), serial_number, error)
 
 
-def _seed(row: dict[str, str], secret: str) -> Seed:
+def _seed(row: dict[str, str], secret: str, encoding: str) -> Seed:
     def number(column: str, default: int) -> int:
         text = row.get(column, "") or str(default)
         if not re.fullmatch("[0-9]{1,9}", text):
@@ -74,7 +78,7 @@ def _seed(row: dict[str, str], secret: str) -> Seed:
     return checked(
         Seed(
             row["serial number"],
-            _secret(row[secret], secret.removeprefix("secret ")),
+            _secret(secret, encoding),
             algorithm_named(row.get("algorithm", "")),
             number("digits", 6),
             number("time interval", 30),

@@ -68,6 +68,20 @@ class TestHexadecimalOrBase32:
             secret + "=" * (-len(secret) % 8)
         )
 
+    def test_beside_a_upn_it_is_base32(self) -> None:
+        """Microsoft's documented sample, but for its serial number, which is too short for IAM."""
+        header = "upn,serial number,secret key,time interval,manufacturer,model"
+        row = "Helga@contoso.com,123456789,2234567abcdef2234567abcdef,60,Contoso,HardwareKey"
+        secret = base64.b32decode("2234567ABCDEF2234567ABCDEF======")
+        seeds = [Seed("123456789", secret, "SHA1", 6, 60)]
+        assert parse_seed_file(f"{header}\n{row}\n".encode()) == seeds
+        forty = f"{header}\n,TOKEN000001,{'A2' * 20},60,,\n".encode()
+        assert parse_seed_file(forty)[0].secret == base64.b32decode("A2" * 20)
+        with pytest.raises(SeedFileError, match="not base32"):
+            parse_seed_file(forty.replace(b"A2", b"A0"))
+        as_hex = forty.replace(b"secret key", b"secret hex")
+        assert parse_seed_file(as_hex)[0].secret == bytes.fromhex("A2" * 20)
+
     @pytest.mark.parametrize(
         ("column", "secret", "message"),
         [
