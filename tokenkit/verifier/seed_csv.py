@@ -103,6 +103,17 @@ def _secret(text: str, encoding: str) -> bytes:
             return bytes.fromhex(text)
         return base64.b32decode(text + "=" * (-len(text) % 8))
     except (binascii.Error, ValueError):
-        what = "hexadecimal" if encoding == "hex" else "base32"
-        nor = ", nor hexadecimal" if encoding == "key" else ""
-        raise SeedFileError(f"the secret key is not {what}{nor}") from None
+        raise SeedFileError(f"the secret key is not {_why_not(text, encoding)}") from None
+
+
+def _why_not(text: str, encoding: str) -> str:
+    """The first stray character, or how many there are; no more of the key than that."""
+
+    def not_(name: str, alphabet: str, stem: str) -> str:
+        stray = re.search(f"[^{alphabet}]", stem)
+        why = f"{stray[0]!r} is in it" if stray else f"is it cut off? It has {len(stem)} characters"
+        return f"{name} ({why})"
+
+    as_hex = not_("hexadecimal", "0-9A-F", text)
+    as_base32 = not_("base32", "A-Z2-7", text.rstrip("="))
+    return {"hex": as_hex, "base32": as_base32}.get(encoding, f"{as_base32}, nor {as_hex}")

@@ -139,7 +139,7 @@ class TestPskc:
             (pskc_xml().replace("TOKEN000001", "SHORT"), "serial number"),
             (pskc_xml().replace("TOKEN000001", "a b c d e"), "serial number"),
             (pskc_xml().replace("AAECAwQFBgcICQoLDA0ODxAREhM=", "x"), "not PSKC"),
-            (pskc_xml().replace("AAECAwQFBgcICQoLDA0ODxAREhM=", ""), "key of 0 bytes"),
+            (pskc_xml().replace("AAECAwQFBgcICQoLDA0ODxAREhM=", ""), "the secret key is empty"),
             (response('Length="9"'), "6 to 8 digits"),
             (response('Length="-6"'), "6 to 8 digits"),
             (response('Length="six"'), "not PSKC"),
@@ -217,7 +217,7 @@ class TestCsv:
                 "line 2, TOKEN000001: the secret key is not base32",
             ),
             (f"{HEADER}TOKEN000001,ä,,,,\n", "not base32"),
-            (f"{HEADER}TOKEN000001,,,,,\n", "key of 0 bytes"),
+            (f"{HEADER}TOKEN000001,,,,,\n", "the secret key is empty"),
             (f"{HEADER}TOKEN000001,{'Z' * 8 * 300},,,,\n", "key of 1500 bytes"),
             (
                 f"{HEADER}SHORT,{SECRET},,,,\n",
