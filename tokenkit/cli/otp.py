@@ -122,7 +122,7 @@ def _svg(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path
 @click.option(
     "--pskc-key", callback=_hex, metavar="HEX", help="Encrypt the PSKC file (AES) with this key."
 )
-@pskc_password_option
+@pskc_password_option("Encrypt the PSKC file under this password.")
 @click.option("--show-seeds", is_flag=True, help="Print the secret keys as well.")
 @_json_option
 @click.pass_obj

@@ -53,15 +53,18 @@ def _pskc_password(ctx: click.Context, param: click.Parameter, path: Path | None
     return password
 
 
-# gives the command ``pskc_password: str | None``
-pskc_password_option = click.option(
-    "--pskc-password-file",
-    "pskc_password",
-    type=click.Path(path_type=Path),
-    callback=_pskc_password,
-    metavar="FILE",
-    help=f"Password of an encrypted PSKC file. Else ${PSKC_PASSWORD}.",
-)
+def pskc_password_option(what: str) -> Callable[[_Command], _Command]:
+    """Gives the command ``pskc_password: str | None``; ``what`` it is for, one sentence."""
+    return click.option(
+        "--pskc-password-file",
+        "pskc_password",
+        type=click.Path(path_type=Path),
+        callback=_pskc_password,
+        metavar="FILE",
+        help=f"{what} Else ${PSKC_PASSWORD}.",
+    )
+
+
 _pskc_key_option = click.option(
     "--pskc-key-file",
     "pskc_key",
@@ -77,9 +80,15 @@ _skip_option = click.option(
 )
 
 
+def pskc_options(command: _Command) -> _Command:
+    """Gives the command what opens a seed file: ``pskc_key`` and ``pskc_password``."""
+    password_option = pskc_password_option("Password of an encrypted PSKC file.")
+    return _pskc_key_option(password_option(command))
+
+
 def seed_options(command: _Command) -> _Command:
     """Gives the command what :func:`read_seeds` takes, and ``skip_faulty`` for other files."""
-    return _pskc_key_option(pskc_password_option(_skip_option(command)))
+    return pskc_options(_skip_option(command))
 
 
 def read_seeds(

@@ -118,7 +118,7 @@ class TestPskc:
     @pytest.mark.parametrize("key", [b"x" * 16, b"x" * 15, b"", None])
     def test_a_wrong_or_missing_pre_shared_key(self, path: Path, key: bytes | None) -> None:
         write_pskc(WORLD.make_batch("CRYPT", 3).tokens, path, KEY, overwrite=True)
-        message = "is this the pre-shared key" if key else "give the pre-shared key"
+        message = "wrong pre-shared key" if key else "give the pre-shared key"
         with pytest.raises(SeedFileError, match=message):
             read_seed_file(path, key)
         assert len(read_seed_file(path, KEY)) == 3
