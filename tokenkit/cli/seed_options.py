@@ -11,7 +11,7 @@ from tokenkit.cli.output import complain
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
-    from tokenkit.verifier.seed_file import Seed
+    from tokenkit.verifier.seed_file import Seed, SeedFilePreview
 
 PSKC_KEY = "TOKENKIT_PSKC_KEY"
 PSKC_PASSWORD = "TOKENKIT_PSKC_PASSWORD"
@@ -91,15 +91,12 @@ def seed_options(command: _Command) -> _Command:
     return pskc_options(_skip_option(command))
 
 
-def read_seeds(
-    path: Path, pskc_key: bytes | None, pskc_password: str | None, skip_faulty: bool
-) -> "list[Seed]":
-    """The tokens of a seed file; what is left out is told on standard error. SeedFileError."""
-    from tokenkit.tables import listed
+def open_seeds(path: Path, pskc_key: bytes | None, pskc_password: str | None) -> "SeedFilePreview":
+    """What is in a seed file, faults and all. TokenkitError if nothing of it can be read."""
     from tokenkit.verifier.seed_file import SeedKeyError, open_seed_file
 
     try:
-        found = open_seed_file(path, pskc_key, pskc_password)
+        return open_seed_file(path, pskc_key, pskc_password)
     except SeedKeyError as error:
         how = {
             "": "",
@@ -107,6 +104,15 @@ def read_seeds(
             "password": f": --pskc-password-file FILE or {PSKC_PASSWORD}",
         }[error.missing]
         raise TokenkitError(f"{error}{how}") from None
+
+
+def read_seeds(
+    path: Path, pskc_key: bytes | None, pskc_password: str | None, skip_faulty: bool
+) -> "list[Seed]":
+    """The tokens of a seed file; what is left out is told on standard error. SeedFileError."""
+    from tokenkit.tables import listed
+
+    found = open_seeds(path, pskc_key, pskc_password)
     seeds = found.usable(str(path), skip_faulty)
     if found.faults:
         complain(listed(str(path), found.faults, "left out"))
