@@ -75,7 +75,7 @@ class Cluster:
 
     def silence(self) -> None:
         """Let workers log nothing that does not end them: what matters ClusterError says."""
-        self._client.register_plugin(_Silence())  # type: ignore[no-untyped-call]
+        self._client.register_plugin(_Silence())
 
     def _gone(self) -> ClusterError:
         return ClusterError(

@@ -30,7 +30,7 @@ def print_result(result: StudyResult, console: Console) -> None:
             + "; codes that were acceptable at a time, on average, next after a wrong one,"
             + " and at most"
             + (
-                "; replaced: no resync found, or enrolment refused it"
+                "; replaced: found by no resync, or refused at enrolment"
                 if _REPLACED in columns
                 else ""
             )

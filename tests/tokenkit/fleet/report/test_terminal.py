@@ -34,7 +34,7 @@ def test_what_is_left_out_where_there_is_no_room(
     text = shown(result, width)
     [heading] = [line for line in text.splitlines() if line.startswith(" policy ")]
     assert heading.split() == ["policy", "batch", *columns.split()]
-    assert ("replaced: no resync found" in " ".join(text.split())) == ("replaced" in columns)
+    assert ("replaced: found by no resync" in " ".join(text.split())) == ("replaced" in columns)
 
 
 def test_how_many_were_replaced() -> None:
