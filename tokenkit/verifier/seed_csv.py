@@ -109,11 +109,17 @@ def _secret(text: str, encoding: str) -> bytes:
 def _why_not(text: str, encoding: str) -> str:
     """The first stray character, or how many there are; no more of the key than that."""
 
-    def not_(name: str, alphabet: str, stem: str) -> str:
-        stray = re.search(f"[^{alphabet}]", stem)
-        why = f"{stray[0]!r} is in it" if stray else f"is it cut off? It has {len(stem)} characters"
-        return f"{name} ({why})"
+    def stray(alphabet: str, stem: str) -> str:
+        found = re.search(f"[^{alphabet}]", stem)
+        return (
+            f"{found[0]!r} is in it" if found else f"is it cut off? It has {len(stem)} characters"
+        )
 
-    as_hex = not_("hexadecimal", "0-9A-F", text)
-    as_base32 = not_("base32", "A-Z2-7", text.rstrip("="))
-    return {"hex": as_hex, "base32": as_base32}.get(encoding, f"{as_base32}, nor {as_hex}")
+    as_hex, as_base32 = stray("0-9A-F", text), stray("A-Z2-7", text.rstrip("="))
+    if encoding == "hex":
+        return f"hexadecimal ({as_hex})"
+    if encoding == "base32":
+        return f"base32 ({as_base32})"
+    if as_hex == as_base32:
+        return f"base32, nor hexadecimal ({as_hex})"
+    return f"base32 ({as_base32}), nor hexadecimal ({as_hex})"

@@ -284,7 +284,7 @@ class TestPreview:
             f"TOKEN000006,{SECRET},60,8,SHA256,\n"
         )
         assert faults(text) == [
-            ("line 3", "the secret key is not base32, nor hexadecimal"),
+            ("line 3", "the secret key is not base32, nor hexadecimal ('?' is in it)"),
             ("line 4", "its codes do not have 6 to 8 digits"),
             ("line 5", "not as many fields as the first line names"),
             ("line 6", "serial number TOKEN000001 is in it already: line 2"),
