@@ -128,6 +128,11 @@ def _tell(made: "Reproduction", out: Path) -> None:
     rows = len(made.outcomes) + len(made.missing)
     for line in made.lines:
         echo(f"{made.serial_number}, line {line}: {made.outcomes[line]}, refused as in the log")
+    if (first := made.first_refused) is not None:
+        echo(
+            f"the first refusal after the last accepted code is line {first}: --line {first} shows"
+            " it"
+        )
     echo(
         f"{len(made.outcomes)} of its {rows} rows come out as in the log, {len(made.kept)} are kept"
     )
@@ -149,4 +154,5 @@ def _as_json(made: "Reproduction", out: Path) -> dict[str, object]:
         "missing": made.missing,
         "kept": made.kept,
         "assumed": made.assumed,
+        "first_refused": made.first_refused,
     }

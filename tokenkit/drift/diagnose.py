@@ -11,7 +11,7 @@ from tokenkit.drift.diagnosis import Diagnosis
 from tokenkit.drift.faults import faults_of_log, faults_of_token
 from tokenkit.drift.observations import Observation
 from tokenkit.drift.placing import look_up
-from tokenkit.drift.server_faults import server_faults
+from tokenkit.drift.server_faults import company, server_faults
 from tokenkit.drift.told import told
 from tokenkit.verifier import search as code_search
 from tokenkit.verifier.policy import TotpPolicy
@@ -61,8 +61,10 @@ def diagnose(
     of_server = server_faults(found_shifts, seen(cases))
     cases = [corrected(case, of_server, options.entry_s) for case in cases]
     progress(len(known), len(known))
-    several = sum(case.model is not None for case in cases) > 1
-    tokens = [told(case, of_server, options.policy, several) for case in cases]
+    left_shifts = [shift for case in cases for shift in shifts(case)]
+    counted = sum(case.model is not None for case in cases)
+    others = company(left_shifts, seen(cases), of_server, counted)
+    tokens = [told(case, of_server, options.policy, others) for case in cases]
     for case, token in zip(cases, tokens, strict=True):
         faults += faults_of_token(token, case.placement.ambiguous)
     return Diagnosis(tokens, of_server, faults, words.of_log(tokens, of_server, faults))

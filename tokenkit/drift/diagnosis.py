@@ -56,7 +56,9 @@ class Change(msgspec.Struct, frozen=True):
     """An event of one token's clock, as seen from the server.
 
     A step has ``by_s``, + is ahead; a change of rate has ``by_ppm``. ``log_odds`` is the natural
-    logarithm of the odds that there was such a thing.
+    logarithm of the odds that there was such a thing. ``alike`` are the tokens that show the same
+    step at the same time; ``likely_server`` if all that were seen then do, but are too few to make
+    it a fault of the server.
     """
 
     kind: ChangeKind
@@ -65,6 +67,8 @@ class Change(msgspec.Struct, frozen=True):
     by_ppm: Estimate | None
     cause: Cause
     log_odds: float
+    alike: list[str] = []
+    likely_server: bool = False
 
 
 class SameCode(msgspec.Struct, frozen=True):
@@ -132,7 +136,10 @@ class Leaving(msgspec.Struct, frozen=True):
     """When half of the codes will be refused if there is no further sign-in; None is never.
 
     ``low_s`` to ``high_s`` holds with 95 %, each None if it is not within ``until_s``.
-    ``outside`` says that it is so already at the last observation. ``path`` goes some way ahead.
+    ``outside`` says that it is so already at the last observation, ``at_s`` is since when then.
+    ``from_s`` is when the last code was accepted, and the first after it that was refused came at
+    ``refused_s``; two consecutive codes will mend it if it ``resynchronises``. ``path`` goes from
+    there some way ahead.
     """
 
     at_s: float | None
@@ -142,6 +149,10 @@ class Leaving(msgspec.Struct, frozen=True):
     outside: bool
     policy: str
     path: list[Ahead]
+    from_s: float
+    refused_s: float | None
+    refused_line: int | None
+    resynchronises: bool
 
 
 class TokenDiagnosis(msgspec.Struct, frozen=True):

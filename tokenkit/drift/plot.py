@@ -9,6 +9,7 @@ import matplotlib.dates
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import BboxBase
 
 from tokenkit.drift.diagnosis import Diagnosis, ServerFault, TokenDiagnosis
 from tokenkit.drift.words import seconds
@@ -16,6 +17,7 @@ from tokenkit.drift.words import seconds
 _calendar: Any = matplotlib.dates  # has no types yet
 _UNITS = (("days", 86_400), ("h", 3600), ("min", 60))
 _SIGMAS = 1.96
+_ROW = 1.7  # from label to label that is below it, in heights of letters
 _FEW = 60  # intervals that are drawn with width
 
 Colours = Mapping[str, str]
@@ -102,8 +104,10 @@ def _draw_ahead(axes: Axes, token: TokenDiagnosis, colours: Colours) -> None:
         linewidth=0,
         zorder=0.5,
     )
-    offsets = [ahead.offset_s for ahead in leaves.path]
-    reach = [_SIGMAS * ahead.offset_deviation_s for ahead in leaves.path]
+    path = [ahead for ahead in leaves.path if token.until_s is None or ahead.at_s >= token.until_s]
+    dates = _dates([ahead.at_s for ahead in path])
+    offsets = [ahead.offset_s for ahead in path]
+    reach = [_SIGMAS * ahead.offset_deviation_s for ahead in path]
     _band(axes, dates, offsets, reach, colours["curve"])
     axes.plot(
         dates, offsets, color=colours["curve"], linewidth=1.4, linestyle=(0, (4, 3)), zorder=3
@@ -111,7 +115,7 @@ def _draw_ahead(axes: Axes, token: TokenDiagnosis, colours: Colours) -> None:
     if leaves.at_s is not None and leaves.at_s <= leaves.path[-1].at_s:
         axes.axvline(_date(leaves.at_s), color=colours["bad"], linewidth=1.2, zorder=2)
         axes.annotate(
-            "leaves the window",
+            "left the window" if leaves.outside else "leaves the window",
             (_date(leaves.at_s), 1),
             (3, 5),
             xycoords=axes.get_xaxis_transform(),
@@ -223,6 +227,7 @@ def _set_axes(axes: Axes, colours: Colours, label: str, small: bool) -> None:
     axes.xaxis.set_major_locator(dates)
     axes.xaxis.set_major_formatter(_calendar.ConciseDateFormatter(dates, tz=UTC))
     _keep_inside(axes)
+    _stagger(axes)
 
 
 def _keep_inside(axes: Axes) -> None:
@@ -235,6 +240,17 @@ def _keep_inside(axes: Axes) -> None:
             text.set_horizontalalignment("right")
         elif share < room:
             text.set_horizontalalignment("left")
+
+
+def _stagger(axes: Axes) -> None:
+    """Lower labels, from left to right, that would cover one before."""
+    labels = [text for text in axes.texts if isinstance(text, Annotation)]
+    placed: list[BboxBase] = []
+    for text in sorted(labels, key=lambda text: float(text.xy[0])):
+        while any(text.get_window_extent().overlaps(box) for box in placed):
+            right, up = text.get_position()
+            text.set_position((right, up - _ROW * float(text.get_fontsize())))
+        placed.append(text.get_window_extent())
 
 
 def _signed(value: float) -> str:

@@ -1,9 +1,10 @@
-"""When a token leaves the window of a policy, if nobody signs in with it any more."""
+"""When a token leaves the window of a policy, or left it, if no further code is accepted."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
-from tokenkit.drift.diagnosis import Ahead, Leaving, Placed
+from tokenkit.drift.diagnosis import Ahead, Leaving, Placed, TrackPoint
 from tokenkit.drift.smoother import Belief, Node, predict
 from tokenkit.drift.track import Codes
 from tokenkit.verifier import drift
@@ -14,15 +15,24 @@ _AHEAD_S = 10 * 365.25 * 86_400.0
 _SHORTEST_S = 30 * 86_400.0  # of what a picture shows of the future
 _POINTS = 24
 _MS = 1e6
+_ROUNDED_S = 0.001  # times of a track are rounded
 _ROOT_2 = math.sqrt(2.0)
 
 _Bounds = Callable[[float], tuple[float, float]]
 
 
 def leaving(
-    rows: Sequence[Placed], period_s: int, belief: Belief, codes: Codes, policy: TotpPolicy
+    rows: Sequence[Placed],
+    period_s: int,
+    track: Sequence[TrackPoint],
+    belief: Belief,
+    codes: Codes,
+    policy: TotpPolicy,
 ) -> Leaving | None:
-    """``belief`` is that at the last of ``rows``, by the server's clock; None if all were refused.
+    """The window is that after the last code of ``rows`` that was accepted; None if none was.
+
+    ``track`` tells the clock until the last of ``rows``; ``belief`` is that there, by which the
+    clock is predicted from then on.
 
     Where the log does not say what was accepted, all is taken to be that was not refused.
     """
@@ -31,50 +41,80 @@ def leaving(
     ]
     if not accepted:
         return None
-    now_s, still = rows[-1].server_s, Node(0.0, walk=codes.walk)
+    from_s, now_s, still = accepted[-1].server_s, rows[-1].server_s, Node(0.0, walk=codes.walk)
+    since = [point for point in track if point.at_s > from_s - _ROUNDED_S]
     bounds = _bounds(accepted, period_s, codes.delays.mean_s, policy)
 
-    def out(after_s: float) -> float:
-        """How likely half of the codes are refused by then."""
-        then = predict(belief, after_s / _MS, still)
-        low_s, high_s = bounds(now_s + after_s)
-        deviation_s = math.sqrt(then.offset_variance)
-        below = _normal((low_s - then.offset) / deviation_s)
-        return below + _normal((then.offset - high_s) / deviation_s)
+    def ahead(at_s: float) -> Ahead:
+        if at_s < now_s:
+            offset_s, deviation_s = _along(since, at_s)
+        else:
+            then = predict(belief, (at_s - now_s) / _MS, still)
+            offset_s, deviation_s = then.offset, math.sqrt(then.offset_variance)
+        return Ahead(at_s, offset_s, deviation_s, *bounds(at_s))
+
+    def out(at_s: float) -> float:
+        """How likely half of the codes are refused then."""
+        then = ahead(at_s)
+        below = _normal((then.low_s - then.offset_s) / then.offset_deviation_s)
+        return below + _normal((then.offset_s - then.high_s) / then.offset_deviation_s)
 
     def when_s(probability: float) -> float | None:
-        """When it is first so likely."""
-        before_s, after_s = 0.0, 0.0
-        while out(after_s) < probability:
-            if after_s >= _AHEAD_S:
-                return None
-            before_s, after_s = after_s, min(max(3600.0, 1.1 * after_s), _AHEAD_S)
+        """When it is first so likely; since when, if it is at the last of ``rows``."""
+        if out(now_s) >= probability:
+            before_s = after_s = now_s
+            while before_s == after_s or out(before_s) >= probability:
+                earlier = [point.at_s for point in since if point.at_s < before_s]
+                if not earlier:
+                    return from_s
+                before_s, after_s = earlier[-1], before_s
+        else:
+            before_s = after_s = now_s
+            while out(after_s) < probability:
+                if after_s >= now_s + _AHEAD_S:
+                    return None
+                further_s = min(max(3600.0, 1.1 * (after_s - now_s)), _AHEAD_S)
+                before_s, after_s = after_s, now_s + further_s
         while after_s - before_s > 60.0:
             middle_s = (before_s + after_s) / 2.0
             if out(middle_s) < probability:
                 before_s = middle_s
             else:
                 after_s = middle_s
-        return now_s + after_s
+        return after_s
 
-    def ahead(after_s: float) -> Ahead:
-        then = predict(belief, after_s / _MS, still)
-        low_s, high_s = bounds(now_s + after_s)
-        deviation_s = math.sqrt(then.offset_variance)
-        return Ahead(now_s + after_s, then.offset, deviation_s, low_s, high_s)
-
-    at_s = when_s(0.5)
+    at_s, refused = when_s(0.5), [row for row in rows if row.server_s > from_s]
+    refused = [row for row in refused if row.accepted is False]
     shown_s = max(now_s - rows[0].server_s, _SHORTEST_S)
     if at_s is not None:
         shown_s = min(shown_s, max(1.3 * (at_s - now_s), _SHORTEST_S))
+    past = range(_POINTS if from_s < now_s else 0)
     return Leaving(
         at_s=at_s,
         low_s=when_s(0.025),
         high_s=when_s(0.975),
         until_s=now_s + _AHEAD_S,
-        outside=out(0.0) >= 0.5,
+        outside=out(now_s) >= 0.5,
         policy=in_words(policy),
-        path=[ahead(shown_s * n / _POINTS) for n in range(_POINTS + 1)],
+        path=[
+            *(ahead(from_s + (now_s - from_s) * n / _POINTS) for n in past),
+            *(ahead(now_s + shown_s * n / _POINTS) for n in range(_POINTS + 1)),
+        ],
+        from_s=from_s,
+        refused_s=refused[0].server_s if refused else None,
+        refused_line=refused[0].line if refused else None,
+        resynchronises=abs(belief.offset) <= policy.resync_range_s,
+    )
+
+
+def _along(track: Sequence[TrackPoint], at_s: float) -> tuple[float, float]:
+    """Offset and its deviation, straight from point to point; at a step, after it."""
+    number = max(bisect_right(track, at_s, key=lambda point: point.at_s) - 1, 0)
+    one, other = track[number], track[min(number + 1, len(track) - 1)]
+    share = (at_s - one.at_s) / max(other.at_s - one.at_s, 1.0)
+    return (
+        one.offset_s + share * (other.offset_s - one.offset_s),
+        one.offset_deviation_s + share * (other.offset_deviation_s - one.offset_deviation_s),
     )
 
 

@@ -1,5 +1,6 @@
 """From a diagnosis a scenario in which codes are accepted and refused as the log says."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ class Reproduction:
 
     ``outcomes`` are those of all rows that came out as in the log, by line; ``missing`` says of the
     others why not. ``kept`` are the lines that the scenario shows. ``assumed`` is what the log
-    does not say.
+    does not say. ``first_refused`` is the line of the first refusal after the last code that was
+    accepted before ``lines``, if it is another: a lock, say, tells less than what led to it.
     """
 
     serial_number: str
@@ -29,6 +31,7 @@ class Reproduction:
     missing: dict[int, str]
     kept: list[int]
     assumed: list[str]
+    first_refused: int | None
 
 
 def reproduce(
@@ -87,8 +90,22 @@ def _written(
     for what, before in (("unlocked", plan.unlocks), ("resynchronised", plan.resyncs)):
         assumed += [f"it was {what} before line {line}" for line in kept if line in before]
     return Reproduction(
-        token.serial_number, lines, text, trials.outcomes, trials.missing, kept, assumed
+        token.serial_number,
+        lines,
+        text,
+        trials.outcomes,
+        trials.missing,
+        kept,
+        assumed,
+        _first_refused(trials.plan.rows, asked),
     )
+
+
+def _first_refused(rows: Sequence[Row], asked: Sequence[Row]) -> int | None:
+    before = rows[: rows.index(asked[0])]
+    since = itertools.takewhile(lambda row: not row.accepted, reversed(before))
+    first = [row.line for row in since if row.act == "sign-in"]
+    return first[-1] if first else None
 
 
 def _utc(true_s: float) -> datetime:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tokenkit.drift.diagnosis import Dated, Estimate, ServerFault
 
 _LEAST = 3  # tokens
+_TOO_FEW = 2  # to be sure
 _SHARE = 0.6  # of the tokens that were seen during a fault
 _SIGMAS = 3.0
 _AT_LEAST_S = 5.0  # what sizes may differ by in any case
@@ -35,12 +36,48 @@ class Seen(NamedTuple):
     token: str
 
 
-def server_faults(shifts: Sequence[Shift], seen: Sequence[Seen]) -> list[ServerFault]:
-    """``seen`` are all rows that are on a track, or would be but for a shift; by time."""
+class Company(NamedTuple):
+    """What other tokens have to say of a step: ``tokens`` were told of, ``shifts`` are of all."""
+
+    tokens: int
+    shifts: Sequence[Shift]
+    suspected: Sequence[ServerFault]
+
+    def alike(self, shift: Shift) -> list[str]:
+        """The others that show the same at the same time."""
+        others = (other for other in self.shifts if _overlap(shift, other) and _alike(shift, other))
+        return sorted({other.token for other in others} - {shift.token})
+
+    def suspects_server(self, shift: Shift) -> bool:
+        for fault in self.suspected:
+            if shift.token in fault.tokens:
+                back = (shift.by_s > 0.0) == (fault.by_s.value > 0.0)
+                end = fault.end if back else fault.begin
+                if end is not None and _overlap(shift, end):
+                    return True
+        return False
+
+
+def company(
+    shifts: Sequence[Shift], seen: Sequence[Seen], faults: Sequence[ServerFault], tokens: int
+) -> Company:
+    """``shifts`` are those that are left when ``faults`` are corrected."""
+    known = [fault.begin for fault in faults]
+    suspected = server_faults(shifts, seen, least=_TOO_FEW)
+    return Company(tokens, shifts, [fault for fault in suspected if fault.begin not in known])
+
+
+def server_faults(
+    shifts: Sequence[Shift], seen: Sequence[Seen], least: int = _LEAST
+) -> list[ServerFault]:
+    """``seen`` are all rows that are on a track, or would be but for a shift; by time.
+
+    Of so few tokens as ``least`` below three all that were seen meanwhile must show it.
+    """
     faults: list[ServerFault] = []
     left = list(shifts)
-    while group := _together(left):
-        other = _opposite(group, left)
+    while group := _together(left, least):
+        other = _opposite(group, left, least)
         if other and _common(other).at_s < _common(group).at_s:
             group, other = other, group
         fault = _fault(group, other, seen)
@@ -51,7 +88,7 @@ def server_faults(shifts: Sequence[Shift], seen: Sequence[Seen]) -> list[ServerF
     return sorted(faults, key=lambda fault: fault.begin.at_s)
 
 
-def _together(shifts: Sequence[Shift]) -> list[Shift]:
+def _together(shifts: Sequence[Shift], least: int) -> list[Shift]:
     """The most shifts of like size that have a time in common, the earliest of such."""
     best: list[Shift] = []
     begun = deque(sorted(shifts, key=lambda shift: shift.after_s))
@@ -64,7 +101,7 @@ def _together(shifts: Sequence[Shift]) -> list[Shift]:
         group = list({shift.token: shift for shift in active if _alike(shift, first)}.values())
         if len(group) > len(best):
             best = group
-    return best if len(best) >= _LEAST else []
+    return best if len(best) >= least else []
 
 
 def _alike(one: Shift, other: Shift, sign: float = 1.0) -> bool:
@@ -72,12 +109,16 @@ def _alike(one: Shift, other: Shift, sign: float = 1.0) -> bool:
     return apart_s < _AT_LEAST_S + _SIGMAS * math.hypot(one.deviation_s, other.deviation_s)
 
 
-def _opposite(group: Sequence[Shift], shifts: Sequence[Shift]) -> list[Shift]:
+def _overlap(one: Shift | Dated, other: Shift | Dated) -> bool:
+    return one.after_s < other.before_s and other.after_s < one.before_s
+
+
+def _opposite(group: Sequence[Shift], shifts: Sequence[Shift], least: int) -> list[Shift]:
     """Shifts of many tokens back again, before or after: a fault has two ends."""
     when = _common(group)
     back = [shift for shift in shifts if _alike(shift, group[0], sign=-1.0)]
-    before = _together([shift for shift in back if shift.before_s <= when.before_s])
-    after = _together([shift for shift in back if shift.after_s >= when.after_s])
+    before = _together([shift for shift in back if shift.before_s <= when.before_s], least)
+    after = _together([shift for shift in back if shift.after_s >= when.after_s], least)
     return max(after, before, key=len)
 
 
@@ -89,7 +130,8 @@ def _fault(
     tokens = {shift.token for shift in [*begins, *ends]}
     until_s = math.inf if end is None else end.after_s
     exposed = {each.token for each in seen if begin.before_s <= each.at_s <= until_s}
-    if len(tokens) < _SHARE * len(exposed | tokens):
+    share = _SHARE if len(tokens) >= _LEAST else 1.0
+    if len(tokens) < share * len(exposed | tokens):
         return None
     # whoever was not seen meanwhile saw the right time before and after
     for each in seen:

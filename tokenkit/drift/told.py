@@ -20,6 +20,7 @@ from tokenkit.drift.diagnosis import (
 )
 from tokenkit.drift.events import Model
 from tokenkit.drift.prediction import leaving
+from tokenkit.drift.server_faults import Company, Shift
 from tokenkit.drift.smoother import YEAR_MS, Belief
 from tokenkit.drift.track import mean_rate
 from tokenkit.verifier.policy import TotpPolicy
@@ -31,9 +32,8 @@ _OFTEN, _LONG_S = 3, 3600.0  # twice may be by accident; within an hour somebody
 
 
 def told(
-    case: Case, faults: Sequence[ServerFault], policy: TotpPolicy, others: bool
+    case: Case, faults: Sequence[ServerFault], policy: TotpPolicy, others: Company
 ) -> TokenDiagnosis:
-    """``others`` says whether other tokens of the log would show a fault of the server."""
     placed, unplaced = case.placement.placed, case.placement.unplaced
     made = TokenDiagnosis(
         serial_number=case.seed.serial_number,
@@ -54,8 +54,8 @@ def told(
         same_code=_same_code(case),
     )
     if case.model is not None:
-        made = structs.replace(made, **_of_model(case, case.model, faults, policy))
-    return structs.replace(made, sentences=words.of_token(made, others))
+        made = structs.replace(made, **_of_model(case, case.model, faults, policy, others))
+    return structs.replace(made, sentences=words.of_token(made, others.tokens > 1))
 
 
 def _same_code(case: Case) -> SameCode | None:
@@ -70,7 +70,7 @@ def _same_code(case: Case) -> SameCode | None:
 
 
 def _of_model(
-    case: Case, model: Model, faults: Sequence[ServerFault], policy: TotpPolicy
+    case: Case, model: Model, faults: Sequence[ServerFault], policy: TotpPolicy, others: Company
 ) -> dict[str, object]:
     codes, track, placed = model.codes, model.track, case.placement.placed
     first_s, later = placed[0].server_s, accepted_later(case.placement.unplaced)
@@ -79,6 +79,16 @@ def _of_model(
     now = _now(ends)
     several = codes.times[-1] > _SOME_TIME
     means = [(p, *mean_rate(each, its)) for p, each, its in model.others] if several else []
+    points = [
+        TrackPoint(
+            first_s + MS * node.at,
+            belief.offset,
+            math.sqrt(belief.offset_variance),
+            belief.rate,
+            math.sqrt(belief.rate_variance),
+        )
+        for node, belief in zip(track.nodes, track.beliefs, strict=True)
+    ]
     return {
         "from_s": first_s,
         "until_s": placed[-1].server_s,
@@ -86,18 +96,9 @@ def _of_model(
         "rate_ppm": _estimate(now.rate, now.rate_variance) if several else None,
         "mean_rate_ppm": _estimate(*_mixed(means)) if several else None,
         "wander_ppm": math.sqrt(codes.walk * YEAR_MS),
-        "changes": _changes(case, model, first_s, faults),
-        "leaves_window": leaving(known, case.seed.period_s, now, codes, policy),
-        "track": [
-            TrackPoint(
-                first_s + MS * node.at,
-                belief.offset,
-                math.sqrt(belief.offset_variance),
-                belief.rate,
-                math.sqrt(belief.rate_variance),
-            )
-            for node, belief in zip(track.nodes, track.beliefs, strict=True)
-        ],
+        "changes": _changes(case, model, first_s, faults, others),
+        "leaves_window": leaving(known, case.seed.period_s, points, now, codes, policy),
+        "track": points,
     }
 
 
@@ -126,7 +127,7 @@ def _estimate(value: float, variance: float) -> Estimate:
 
 
 def _changes(
-    case: Case, model: Model, first_s: float, faults: Sequence[ServerFault]
+    case: Case, model: Model, first_s: float, faults: Sequence[ServerFault], others: Company
 ) -> list[Change]:
     changes = []
     for found, node in zip(model.found, model.track.event_nodes, strict=True):
@@ -143,6 +144,8 @@ def _changes(
             and fault.end is None
             and when.after_s <= fault.begin.at_s <= when.before_s
         ]
+        shift = Shift(case.seed.serial_number, when.after_s, when.before_s, by.value, by.deviation)
+        alike = others.alike(shift) if is_step else []
         if is_step and servers:
             when = servers[0].begin
         changes.append(
@@ -153,6 +156,8 @@ def _changes(
                 by_ppm=None if is_step else by,
                 cause=_cause(by, is_step, bool(servers)),
                 log_odds=found.log_odds,
+                alike=alike,
+                likely_server=bool(alike) and not servers and others.suspects_server(shift),
             )
         )
     return changes

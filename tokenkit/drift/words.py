@@ -30,6 +30,7 @@ _CAUSES = {
     "server": "so did other tokens: it was the server's clock",
 }
 _UNTOLD_PPM = 10.0  # half of what is known of a rate before the first code
+_NAMED = 3  # tokens, not more
 _SLOWEST = 25e-6  # a token in the cold, seconds a second
 
 
@@ -45,21 +46,53 @@ def of_token(token: TokenDiagnosis, others: bool = True) -> list[str]:
         )
     said += [_change(change) for change in token.changes]
     steps = [each for each in token.changes if each.kind == "step" and each.cause != "server"]
-    if steps:
-        it = "it was" if len(steps) == 1 else "they were"
-        alone = "one token alone cannot tell its clock from the server's."
-        if others:
-            said.append(f"No other token shows the same, so {it} likely its own; {alone}")
-        else:
-            said.append(f"There is no other token to compare it with: {alone}")
+    said += _whose(steps, others)
     if token.corrected:
         said.append(
             f"{_count(token.corrected, 'row')} came while the server's clock was wrong, and"
             f" {'was' if token.corrected == 1 else 'were'} corrected for it."
         )
     if token.leaves_window is not None and token.until_s is not None:
-        said.append(_leaving(token.leaves_window, token.until_s, _is_untold(token.rate_ppm)))
+        if token.leaves_window.outside:
+            said += _left(token.leaves_window, token.changes)
+        else:
+            said.append(_leaving(token.leaves_window, token.until_s, _is_untold(token.rate_ppm)))
     return said
+
+
+def _whose(steps: Sequence[Change], others: bool) -> list[str]:
+    """The token's doing or the server's, as far as other tokens tell."""
+    alone = "one token alone cannot tell its clock from the server's."
+    if not others:
+        return [f"There is no other token to compare it with: {alone}"] if steps else []
+    said = []
+    likely = [step for step in steps if step.likely_server]
+    if likely:
+        few = "two" if all(len(step.alike) == 1 for step in likely) else "so few"
+        said.append(
+            f"{_same(likely)}: likely the server's clock; {few} tokens are too few to be sure."
+        )
+    shared = [step for step in steps if step.alike and not step.likely_server]
+    if shared:
+        it = "it was" if len(shared) == 1 else "they were"
+        said.append(
+            f"{_same(shared)}, but not all that were seen then do, so {it} likely its own; a few"
+            " tokens cannot tell their clocks from the server's for sure."
+        )
+    own = [step for step in steps if not step.alike and not step.likely_server]
+    if own:
+        it = "it was" if len(own) == 1 else "they were"
+        same = "the same" if len(own) == len(steps) else "the rest"
+        said.append(f"No other token shows {same}, so {it} likely its own; {alone}")
+    return said
+
+
+def _same(steps: Sequence[Change]) -> str:
+    names = sorted({name for step in steps for name in step.alike})
+    if len(names) == 1:
+        return f"{names[0]} shows the same at the same time"
+    shown = names if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - 2} more"]
+    return f"{', '.join(shown[:-1])} and {shown[-1]} show the same at the same time"
 
 
 def _is_untold(rate: Estimate | None) -> bool:
@@ -112,8 +145,8 @@ def _clock(token: TokenDiagnosis, offset: Estimate, until_s: float) -> str:
     said += f", {seconds(year_s)} a year."
     if token.wander_ppm is not None and token.wander_ppm > 1.0:
         said += (
-            f" Its rate wanders by some {token.wander_ppm:.0f} ppm in a year: it is carried between"
-            " warm and cold places."
+            f" Its rate wanders by some {token.wander_ppm:.0f} ppm in a year, as if it were carried"
+            " between warm and cold places."
         )
     return said
 
@@ -127,10 +160,10 @@ def _change(change: Change) -> str:
     when = dated(change.when)
     if change.by_s is not None:
         by, way = change.by_s, "ahead" if change.by_s.value > 0 else "back"
-        said = (
-            f"{when} it went {way} by {seconds(abs(by.value))} (±{seconds(by.value - by.low)}),"
-            f" {_CAUSES[change.cause]}."
-        )
+        said = f"{when} it went {way} by {seconds(abs(by.value))} (±{seconds(by.value - by.low)})"
+        if change.likely_server:
+            return f"{said}."
+        said += f", {_CAUSES[change.cause]}."
         gap_s = change.when.before_s - change.when.after_s
         if change.cause == "battery" and -by.value < _SLOWEST * (gap_s + 90 * DAY_S):
             said += " Some weeks in the cold would do the same."
@@ -144,10 +177,24 @@ def _change(change: Change) -> str:
     )
 
 
+def _left(leaving: Leaving, changes: Sequence[Change]) -> list[str]:
+    """That it is outside, since when, and the mend."""
+    said = f"It is outside the window ({leaving.policy}) already"
+    if leaving.at_s is not None and leaving.at_s > leaving.from_s:
+        when = f"about {day(leaving.at_s)}"
+        for change in changes:
+            if change.kind == "step" and change.when.after_s < leaving.at_s < change.when.before_s:
+                when = f"between {instants(change.when)}"
+        said = f"It left the window ({leaving.policy}) {when}"
+    if leaving.refused_s is not None:
+        said += f"; refused since {day(leaving.refused_s)} (line {leaving.refused_line})"
+    if leaving.resynchronises:
+        return [f"{said}.", "Resynchronise it by two consecutive codes."]
+    return [f"{said}.", "It is off by more than two consecutive codes would resynchronise."]
+
+
 def _leaving(leaving: Leaving, until_s: float, untold: bool) -> str:
     policy = f"the window ({leaving.policy}, no further sign-in)"
-    if leaving.outside:
-        return f"It is outside {policy} already."
     span = f"{(leaving.until_s - until_s) / YEAR_S:.0f} years"
     if leaving.at_s is None:
         if leaving.low_s is None:
@@ -168,12 +215,15 @@ def of_log(
     tokens: Sequence[TokenDiagnosis], servers: Sequence[ServerFault], faults: Sequence[Fault]
 ) -> list[str]:
     said = [_of_server(fault) for fault in servers]
-    changed = sum(any(c.cause != "server" for c in token.changes) for token in tokens)
+    changed = sum(any(_is_own(c) for c in token.changes) for token in tokens)
+    likely = sum(any(c.likely_server for c in token.changes) for token in tokens)
     told = sum(token.offset_s is not None for token in tokens)
     said.append(
         f"{told} of {_count(len(tokens), 'token')} could be diagnosed; {changed} had an event of"
         " its own clock."
     )
+    if likely:
+        said.append(f"{_count(likely, 'token')} had one that was likely of the server's clock.")
     if faults:
         kinds = Counter(fault.kind for fault in faults)
         said.append(
@@ -182,6 +232,10 @@ def of_log(
             + "."
         )
     return said
+
+
+def _is_own(change: Change) -> bool:
+    return change.cause != "server" and not change.likely_server
 
 
 def _of_server(fault: ServerFault) -> str:

@@ -1,6 +1,9 @@
 """What is written into a picture of a diagnosis stays inside it."""
 
+import itertools
+
 import pytest
+from msgspec import structs
 
 from tokenkit.drift.diagnosis import (
     Ahead,
@@ -46,7 +49,10 @@ def diagnosis(event_day: float, leaves_day: float) -> Diagnosis:
         rate_ppm=exactly(0.0),
         mean_rate_ppm=exactly(0.0),
         changes=[Change("step", event, exactly(-3 * 3600.0 - 1000.0), None, "battery", 9.0)],
-        leaves_window=Leaving(leaves_s, leaves_s, leaves_s, 1e11, False, "±1", path),
+        leaves_window=Leaving(
+            *(leaves_s, leaves_s, leaves_s, 1e11, False, "±1", path),
+            *(days[1], None, None, True),
+        ),
         track=[TrackPoint(at_s, 0.0, 1.0, 0.0, 1.0) for at_s in days],
         placed=[Placed(2, at_s, round(at_s / 30), True, -20.0, 20.0) for at_s in days],
         unplaced=[],
@@ -75,3 +81,25 @@ def test_no_label_is_cut_off(event_day: float, leaves_day: float, small: bool) -
             box = text.get_window_extent(renderer)
             assert box.x0 >= 0.0, text.get_text()
             assert box.x1 <= figure.bbox.x1, text.get_text()
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("day", [1.0, 60.0, 98.0])
+def test_labels_of_events_close_to_each_other_do_not_overlap(day: float, small: bool) -> None:
+    token = diagnosis(day, day + 3.0).tokens[0]
+    later = Dated(*(START_S + DAY_S * (day + n) for n in (3.9, 4.1, 4.0)))
+    changes = [
+        Change("step", token.changes[0].when, exactly(-361.0), None, "battery", 9.0),
+        Change("step", later, exactly(359.0), None, "set", 9.0),
+    ]
+    with picture_style():
+        figure = Figure(figsize=(5.4, 3.1) if small else (11, 4.2))
+        canvas = FigureCanvasAgg(figure)
+        axes = figure.add_axes((0.13, 0.13, 0.85, 0.75))
+        draw_token(axes, structs.replace(token, changes=changes), DAY_COLOURS, small)
+        canvas.draw()
+        boxes = [text.get_window_extent(canvas.get_renderer()) for text in axes.texts]
+        assert len(boxes) == 3
+        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+        assert all(figure.bbox.contains(box.x0, box.y0) for box in boxes)
+        assert all(figure.bbox.contains(box.x1, box.y1) for box in boxes)

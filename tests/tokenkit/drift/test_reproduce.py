@@ -297,6 +297,9 @@ def test_a_token_that_was_locked_and_unlocked() -> None:
         "it was resynchronised before line 17",
     ]
     assert made.outcomes[16] == "locked"
+    assert made.lines == [16]
+    assert made.first_refused == 5
+    assert reproduced(log, lines=[5]).first_refused is None
 
 
 def test_a_refused_code_that_is_tried_again() -> None:
@@ -422,6 +425,27 @@ def test_the_command_and_all_before_it(fleet: Path, tmp_path: Path) -> None:
     text = out.read_text()
     assert text.count("sign-in") == 1
     assert "rate_ppm = -1" in text
+
+
+def test_the_command_tells_what_led_to_a_lock(tmp_path: Path) -> None:
+    log = Log()
+    log.daily(20)
+    log.token.token_clock.add(Step(log.clock.now() + 10.0, 300.0))
+    assert not any(log.daily(12))
+    rows = [f"{r.serial_number},{r.code},{r.server_s},{r.accepted}" for r in log.observations]
+    (tmp_path / "log.csv").write_text("\n".join(["serial,code,unix,accepted", *rows]))
+    write_csv([log.token.spec], tmp_path / "seeds.csv")
+    files = "--seeds", str(tmp_path / "seeds.csv"), "--log", str(tmp_path / "log.csv")
+    out = "--out", str(tmp_path / "scenario.toml")
+    done = command(*files, *out)
+    assert done.exit_code == 0, done.output
+    assert "line 33: locked, refused as in the log" in done.output
+    first = "the first refusal after the last accepted code is line 22: --line 22 shows it"
+    assert first in done.output
+    assert json.loads(command(*files, *out, "--json").stdout)["first_refused"] == 22
+    done = command(*files, *out, "--line", "22")
+    assert "line 22: out-of-window, refused as in the log" in done.output
+    assert "the first refusal" not in done.output
 
 
 def test_no_file_that_is_read_is_replaced(fleet: Path, tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from tests.tokenkit.drift.fleet import DAY_S, START_S, YEAR_S, Sample, log_of, sample
 from tokenkit.drift.diagnose import Options, diagnose
 from tokenkit.drift.diagnosis import Dated, TokenDiagnosis
-from tokenkit.drift.words import instant
+from tokenkit.drift.words import day, instant, of_token
+from tokenkit.verifier.policy import TotpPolicy
 from tokenkit.virtual import Step
 
 NEAR = Options(range_s=3 * 3600.0)
@@ -72,6 +75,77 @@ def test_a_log_of_one_token_has_no_other_to_compare_with() -> None:
     assert "No other token shows the same, so it was likely its own" in " ".join(
         tokens[0].sentences
     )
+
+
+def test_two_tokens_that_show_the_same_are_likely_the_servers() -> None:
+    """A clock six minutes ahead for four days."""
+
+    def server(true_s: float) -> float:
+        return 360.0 if 30 * DAY_S < true_s - START_S < 34 * DAY_S else 0.0
+
+    log = [sample(6, n, sign_ins=60, years=60 / 365.25, evenly=True, server=server) for n in (1, 2)]
+    seeds = [each.seed for each in log]
+    found = diagnose(seeds, log_of(log), NEAR)
+    assert found.server_faults == []
+    names = [token.serial_number for token in found.tokens]
+    for token, other in zip(found.tokens, reversed(names), strict=True):
+        steps = [change for change in token.changes if change.kind == "step"]
+        assert [(step.alike, step.likely_server) for step in steps] == 2 * [([other], True)]
+        said = " ".join(token.sentences)
+        assert (
+            f"{other} shows the same at the same time: likely the server's clock; two tokens are"
+            " too few to be sure." in said
+        )
+        assert "likely its own" not in said
+        assert "battery" not in said
+    assert "0 had an event of its own clock. 2 tokens had one that was likely" in " ".join(
+        found.sentences
+    )
+    away = sample(6, 3, sign_ins=60, years=60 / 365.25, evenly=True)  # saw nothing of it
+    tokens = diagnose([*seeds, away.seed], log_of([*log, away]), NEAR).tokens
+    assert (
+        f"{names[1]} shows the same at the same time, but not all that were seen then do, so they"
+        " were likely its own" in " ".join(tokens[0].sentences)
+    )
+
+
+def test_a_token_that_left_the_window_and_was_refused_from_then_on() -> None:
+    """Accepted until mid-January, refused from September on, in the cold meanwhile."""
+    log = sample(12, 1, sign_ins=60, evenly=True, at="warehouse")
+    log.rows = [
+        replace(row, accepted=days < 15.0)
+        for row in log.rows
+        if not 15.0 <= (days := (row.server_s - START_S) / DAY_S) < 245.0
+    ]
+    token, said = told(log)
+    leaves = token.leaves_window
+    assert leaves is not None
+    assert leaves.outside
+    assert leaves.at_s is not None
+    [last, first] = [row for row in token.placed if row.accepted][-1:] + [
+        row for row in token.placed if not row.accepted
+    ][:1]
+    assert leaves.from_s == leaves.path[0].at_s == last.server_s
+    assert (leaves.refused_s, leaves.refused_line) == (first.server_s, first.line)
+    assert last.server_s < leaves.at_s < first.server_s
+    # the window stays where the last accepted code left it, and the true clock leaves it then
+    middle_s = (leaves.path[0].low_s + leaves.path[0].high_s) / 2.0
+    assert abs(middle_s - (last.counter * 30 - last.server_s)) < 40.0
+    assert leaves.path[-1].low_s == leaves.path[0].low_s
+    truth_s = START_S
+    while abs(log.offset_s(truth_s) - middle_s) < 45.0:
+        truth_s += DAY_S
+    assert abs(leaves.at_s - truth_s) < 15 * DAY_S
+    assert f"It left the window (learned offset ±1) about {day(leaves.at_s)}; refused since" in said
+    assert f"(line {first.line}). Resynchronise it by two consecutive codes." in said
+    _, said = told(log, NEAR._replace(policy=TotpPolicy(resync_range_s=30.0)))
+    assert "off by more than two consecutive codes would resynchronise" in said
+
+
+def test_a_restless_clock_may_have_been_carried() -> None:
+    token, _ = told(sample(8, 1, sign_ins=10))
+    said = " ".join(of_token(structs.replace(token, wander_ppm=7.0)))
+    assert "7 ppm in a year, as if it were carried between warm and cold places." in said
 
 
 def test_a_display_that_stands_still() -> None:
