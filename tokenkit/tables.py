@@ -6,7 +6,7 @@ Separated by commas, semicolons or tabs; columns in any order, by any of their n
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tokenkit.errors import TokenkitError
@@ -16,6 +16,8 @@ SPREADSHEET_NUMBER = re.compile(r"\d([.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 _SEPARATORS = ",;\t"
 _SHOWN = 20  # faults
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_ZIP, _XLS = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an .xlsx is a ZIP archive
+_LONGEST_COLUMN = 24  # of a name that is shown: what is longer may be no name, but a key
 
 
 class TableError(TokenkitError):
@@ -24,9 +26,10 @@ class TableError(TokenkitError):
 
 @dataclass(frozen=True)
 class Table:
-    """``columns`` says of each of our names what the header calls it."""
+    """``columns`` says of each of our names what the header calls it; ``header`` is all of it."""
 
     columns: Mapping[str, str]
+    header: Sequence[str]
     _reader: "csv.DictReader[str]"
 
     def rows(self) -> Iterator[tuple[int, dict[str, str] | str]]:
@@ -48,6 +51,10 @@ def text_of(contents: bytes) -> str:
     """UTF-8, with a byte order mark or without. TableError says what it may be instead."""
     if contents.startswith(_UTF_16):
         raise TableError("UTF-16, as Excel's 'Unicode text' is: save it as 'CSV UTF-8'")
+    if contents.startswith(_XLS) or (contents.startswith(_ZIP) and b"xl/workbook" in contents):
+        raise TableError("this is an Excel workbook: save it as 'CSV UTF-8'")
+    if contents.startswith(_ZIP):
+        raise TableError("this is a ZIP archive, or a spreadsheet's own: save it as 'CSV UTF-8'")
     try:
         return contents.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -81,7 +88,7 @@ def open_table(text: str, names: Mapping[str, Collection[str]]) -> Table:
                 raise TableError(f"column {earlier!r} is there twice")
             raise TableError(f"columns {earlier!r} and {column.strip()!r} mean the same: keep one")
         columns[name] = column
-    return Table(columns, readers[best])
+    return Table(columns, [column for column, _ in headers[best]], readers[best])
 
 
 def _header(
@@ -99,14 +106,41 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
-def listed(name: str, faults: Collection[object], unread: str) -> str:
-    """A message about all ``faults`` of file ``name``, and the first 20 of them.
+def named(names: Collection[str]) -> str:
+    """The columns or members that were found, for who misses one."""
+    shown = [
+        repr(name if len(name) <= _LONGEST_COLUMN else f"{name[: _LONGEST_COLUMN // 2]}…")
+        for name in map(str.strip, list(names)[:_SHOWN])
+    ]
+    more = [f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    return ", ".join(shown + more) or "none"
 
-    ``unread`` says what therefore was not done.
+
+def listed(name: str, faults: Collection[object], unread: str) -> str:
+    """A message about all ``faults`` of file ``name``.
+
+    If there are more than 20, those that differ in names and numbers alone are counted, and the
+    first of them is told. ``unread`` says what therefore was not done.
     """
     if len(faults) == 1:
         return "".join(f"{name}: {fault}" for fault in faults)
-    shown = [f"  {fault}" for fault in list(faults)[:_SHOWN]]
-    if more := len(faults) - len(shown):
-        shown.append(f"  and {more} more")
+    if len(faults) <= _SHOWN:
+        shown = [f"  {fault}" for fault in faults]
+    else:
+        alike: dict[str, list[str]] = {}
+        for fault in map(str, faults):
+            alike.setdefault(_kind(fault), []).append(fault)
+        kinds = list(alike.values())
+        shown = [
+            f"  {len(kind)} times, first {kind[0]}" if len(kind) > 1 else f"  {kind[0]}"
+            for kind in kinds[:_SHOWN]
+        ]
+        if more := sum(map(len, kinds[_SHOWN:])):
+            shown.append(f"  and {more} more")
     return "\n".join([f"{name}: {len(faults)} faults, {unread}:", *shown])
+
+
+def _kind(fault: str) -> str:
+    """A fault without its place, and without what it quotes and counts."""
+    _, _, message = fault.partition(": ")
+    return re.sub(r"""'[^']*'|"[^"]*"|\b\w*\d\w*""", "", message or fault)

@@ -1,4 +1,4 @@
-"""``tokenkit otp``: make, show, watch."""
+"""``tokenkit otp``: make, show, watch; check, crystals and calibrate are beside it."""
 
 import base64
 import shlex
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenkit.cli.otp_check import check
 from tokenkit.cli.otp_crystals import calibrate, crystals, grade_of
 from tokenkit.cli.output import console, echo, print_json, table
 from tokenkit.cli.seed_options import pskc_password_option
@@ -50,6 +51,7 @@ def command() -> None:
     """
 
 
+command.add_command(check)
 command.add_command(crystals)
 command.add_command(calibrate)
 
@@ -122,7 +124,7 @@ def _svg(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path
 @click.option(
     "--pskc-key", callback=_hex, metavar="HEX", help="Encrypt the PSKC file (AES) with this key."
 )
-@pskc_password_option
+@pskc_password_option("Encrypt the PSKC file under this password.")
 @click.option("--show-seeds", is_flag=True, help="Print the secret keys as well.")
 @_json_option
 @click.pass_obj

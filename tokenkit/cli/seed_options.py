@@ -11,7 +11,7 @@ from tokenkit.cli.output import complain
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
-    from tokenkit.verifier.seed_file import Seed
+    from tokenkit.verifier.seed_file import Seed, SeedFilePreview
 
 PSKC_KEY = "TOKENKIT_PSKC_KEY"
 PSKC_PASSWORD = "TOKENKIT_PSKC_PASSWORD"
@@ -53,15 +53,18 @@ def _pskc_password(ctx: click.Context, param: click.Parameter, path: Path | None
     return password
 
 
-# gives the command ``pskc_password: str | None``
-pskc_password_option = click.option(
-    "--pskc-password-file",
-    "pskc_password",
-    type=click.Path(path_type=Path),
-    callback=_pskc_password,
-    metavar="FILE",
-    help=f"Password of an encrypted PSKC file. Else ${PSKC_PASSWORD}.",
-)
+def pskc_password_option(what: str) -> Callable[[_Command], _Command]:
+    """Gives the command ``pskc_password: str | None``; ``what`` it is for, one sentence."""
+    return click.option(
+        "--pskc-password-file",
+        "pskc_password",
+        type=click.Path(path_type=Path),
+        callback=_pskc_password,
+        metavar="FILE",
+        help=f"{what} Else ${PSKC_PASSWORD}.",
+    )
+
+
 _pskc_key_option = click.option(
     "--pskc-key-file",
     "pskc_key",
@@ -77,20 +80,23 @@ _skip_option = click.option(
 )
 
 
+def pskc_options(command: _Command) -> _Command:
+    """Gives the command what opens a seed file: ``pskc_key`` and ``pskc_password``."""
+    password_option = pskc_password_option("Password of an encrypted PSKC file.")
+    return _pskc_key_option(password_option(command))
+
+
 def seed_options(command: _Command) -> _Command:
     """Gives the command what :func:`read_seeds` takes, and ``skip_faulty`` for other files."""
-    return _pskc_key_option(pskc_password_option(_skip_option(command)))
+    return pskc_options(_skip_option(command))
 
 
-def read_seeds(
-    path: Path, pskc_key: bytes | None, pskc_password: str | None, skip_faulty: bool
-) -> "list[Seed]":
-    """The tokens of a seed file; what is left out is told on standard error. SeedFileError."""
-    from tokenkit.tables import listed
+def open_seeds(path: Path, pskc_key: bytes | None, pskc_password: str | None) -> "SeedFilePreview":
+    """What is in a seed file, faults and all. TokenkitError if nothing of it can be read."""
     from tokenkit.verifier.seed_file import SeedKeyError, open_seed_file
 
     try:
-        found = open_seed_file(path, pskc_key, pskc_password)
+        return open_seed_file(path, pskc_key, pskc_password)
     except SeedKeyError as error:
         how = {
             "": "",
@@ -98,6 +104,15 @@ def read_seeds(
             "password": f": --pskc-password-file FILE or {PSKC_PASSWORD}",
         }[error.missing]
         raise TokenkitError(f"{error}{how}") from None
+
+
+def read_seeds(
+    path: Path, pskc_key: bytes | None, pskc_password: str | None, skip_faulty: bool
+) -> "list[Seed]":
+    """The tokens of a seed file; what is left out is told on standard error. SeedFileError."""
+    from tokenkit.tables import listed
+
+    found = open_seeds(path, pskc_key, pskc_password)
     seeds = found.usable(str(path), skip_faulty)
     if found.faults:
         complain(listed(str(path), found.faults, "left out"))

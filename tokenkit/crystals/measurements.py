@@ -62,7 +62,7 @@ def read_measurements(
     """From CSV with a header line: a time, a temperature in °C, and a rate or a clock error.
 
     The columns' names are in docs/crystals.md. Times without an offset are local times of ``zone``.
-    MeasurementsError, with the first 20 faults, unless ``skip_faulty`` leaves those out.
+    MeasurementsError, with its faults, unless ``skip_faulty`` leaves those out.
     """
     try:
         with open(path, "rb") as file:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from tokenkit.drift.server_time import Unit
-from tokenkit.tables import TableError, open_table, plain
+from tokenkit.tables import TableError, named, open_table, plain
 from tokenkit.verifier.chain import LogLine
 
 LogRow: TypeAlias = dict[str, str] | LogLine | str
@@ -38,7 +38,7 @@ def log_rows(text: str) -> Iterator[tuple[int, LogRow]]:
 def _csv_rows(text: str) -> Iterator[tuple[int, LogRow]]:
     table = open_table(text, _ALIASES)
     if missing := _missing(table.columns):
-        raise TableError(f"{missing}: the first line names the columns")
+        raise TableError(f"{missing}: the first line names the columns: {named(table.header)}")
     yield from table.rows()
 
 
@@ -67,7 +67,9 @@ def _json_rows(text: str) -> Iterator[tuple[int, LogRow]]:
             elif isinstance(value, dict | list) or (isinstance(value, bool) and name != "accepted"):
                 wrong = f"{member!r} is neither text nor a number"
             row[name] = "" if value is None else str(value).strip()
-        yield line, wrong or _missing(row) or row
+        if missing := _missing(row):
+            wrong = wrong or f"{missing}: the members are {named(members)}"
+        yield line, wrong or row
 
 
 def _missing(row: Mapping[str, str]) -> str:

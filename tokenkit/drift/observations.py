@@ -61,7 +61,7 @@ class Reading:
     def usable(self, name: str, skip_faulty: bool = False) -> list[Observation]:
         """The observations of the file, which messages call ``name``.
 
-        ObservationsError, with the first 20 faults, if there are any; with ``skip_faulty`` only if
+        ObservationsError, with its faults, if there are any; with ``skip_faulty`` only if
         there is nothing else.
         """
         if self.faults and not (skip_faulty and self.observations):

@@ -14,6 +14,8 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
 _END_S = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 # As seconds they lie in the years 1973 to 5138, as milliseconds in 1973 and later: never both.
 _LEAST_S, _LEAST_MS = 1e8, 1e11
+# 06.01.2025 is June or January: not guessed
+_OF_A_SPREADSHEET = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}\b", re.ASCII)
 _LEAP_SECOND = re.compile(r"([T\s]\d\d:?59:?)60(?=$|\D)")
 
 
@@ -61,7 +63,11 @@ def _iso_s(text: str, zone: ZoneInfo | None) -> float:
     try:
         moment = datetime.fromisoformat(plain)
     except ValueError as error:
-        why = f" ({error})" if re.match(r"\d{4}-\d\d-\d\d", text, re.ASCII) else ""
+        why = ""
+        if re.match(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            why = f" ({error})"
+        elif _OF_A_SPREADSHEET.match(text):
+            why = ": format the column as yyyy-mm-dd hh:mm:ss, and say --time-zone Europe/Berlin"
         raise ValueError(
             f"time {text!r} is no ISO 8601 time such as 2026-01-31T12:00:00Z{why}"
         ) from None

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
 
-from distributed import Client, LocalCluster, Security
+from distributed import Client, LocalCluster, Security, WorkerPlugin
 from distributed.scheduler import KilledWorker
 
 from tokenkit.errors import TokenkitError
@@ -73,11 +73,25 @@ class Cluster:
             self._ahead = 2 * max(1, sum(threads.values()))
         return self._ahead
 
+    def silence(self) -> None:
+        """Let workers log nothing that does not end them: what matters ClusterError says."""
+        self._client.register_plugin(_Silence())
+
     def _gone(self) -> ClusterError:
         return ClusterError(
             f"the scheduler {self._address} has gone: start it again, and the study; with"
             " --checkpoint it goes on where it was"
         )
+
+
+class _Silence(WorkerPlugin):
+    """In a worker's process until it ends; Dask's ``silence_logs`` ends a moment before.
+
+    A heartbeat that the cluster's end cuts short logs an error in that moment, with its traceback.
+    """
+
+    def setup(self, worker: Any) -> None:
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
 @contextmanager
@@ -89,6 +103,7 @@ def cluster(scheduler: str, workers: int | None = None) -> Iterator[Cluster]:
         return
     made = _local(workers or processors())
     with made, _joined(made.scheduler_address, made.security) as pool:
+        pool.silence()
         yield pool
 
 

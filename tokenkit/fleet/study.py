@@ -45,6 +45,11 @@ class Grade(str):
         """Check ``value``; ValueError says which grades there are."""
         if not isinstance(value, str):
             raise ValueError('a grade is a name in quotes, like "token"')
+        if value.endswith(".toml"):
+            raise ValueError(
+                f"{value!r}: a study takes no file of one's own, only `tokenkit otp make --grade`"
+                " does; here it is one of those that `tokenkit otp crystals` shows"
+            )
         if value not in GRADES:
             raise ValueError(f"no grade {value!r}; {hint(value, list(GRADES))}")
         return cls(value)
@@ -98,10 +103,12 @@ class Batch(_Table, frozen=True, kw_only=True):
     def problems(self) -> Iterator[_Problem]:
         """What cannot be, and where."""
         if not _NAME.fullmatch(self.name):
+            meant = "-".join(self.name.split())
             yield (
                 ("name",),
                 f"'name' begins the serial numbers: 1 to 40 of A-Z a-z 0-9 _ + = / : , . @ -,"
-                f" not {self.name!r}",
+                f" not {self.name!r}"
+                + (f"; did you mean {meant!r}?" if _NAME.fullmatch(meant) else ""),
             )
         low, high = self.months_in_stock
         if not 0.0 <= low <= high <= _LONGEST_MONTHS:

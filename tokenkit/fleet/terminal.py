@@ -1,68 +1,85 @@
 """A study's summary on a terminal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from tokenkit.fleet.report.words import codes_figure, figure, plural
 from tokenkit.fleet.result import Cell, Rate, StudyResult
 
-# what gives way where the terminal is narrower than this
-_ROOM_FOR_INTERVALS = 100
-_ROOM_FOR_ALL = 70
-
 
 def print_result(result: StudyResult, console: Console) -> None:
-    """One row for each policy and batch, and for all batches if there are several."""
-    wide = console.width >= _ROOM_FOR_INTERVALS
-    tokens = plural(sum(batch.tokens for batch in result.batches), "token")
+    """One row for each policy and batch, and for all batches if there are several.
+
+    Where the terminal is narrow intervals give way first, then columns.
+    """
+    for columns, intervals in ((_ALL, True), (_ALL, False), (_FEWER, False)):
+        table = _table(result, columns, intervals)
+        if Measurement.get(console, console.options, table).maximum < console.width:
+            break
+    else:
+        table = _table(result, _FEWEST, False)
+    console.print(table)
+    console.print(_caption(result, [str(column.header) for column in table.columns], intervals))
+
+
+def _table(result: StudyResult, columns: Sequence[str], intervals: bool) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         title=Text(result.title, "bold"),
-        caption=Text(
-            f"{tokens} for {result.years:g} years, seed {result.seed}; per 1,000 token-years"
-            + (", with 95 % intervals" if wide else "")
-            + "; codes that were acceptable at a time, on average, next after a wrong one,"
-            + " and at most"
-        ),
         title_justify="left",
-        caption_justify="left",
         pad_edge=False,
+        collapse_padding=True,
     )
-    table.add_column("policy", overflow="fold", min_width=8)
-    table.add_column("batch", overflow="fold", min_width=8)
-    columns = [name for name in _COLUMNS if console.width >= _ROOM_FOR_ALL or name in _NEEDED]
+    table.add_column("policy and batch", overflow="fold", min_width=8)
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     several = len(result.batches) > 1
     for policy in result.policies:
+        table.add_row(Text(policy.name, "bold"))
         cells = [cell for cell in result.cells if cell.policy == policy.name]
-        shown = [cell for cell in cells if several or cell.batch is not None]
-        for number, cell in enumerate(shown):
-            table.add_row(
-                Text(policy.name if number == 0 else ""),
-                Text(cell.batch or "all"),
-                *(_COLUMNS[heading](cell, wide) for heading in columns),
-            )
+        for cell in cells:
+            if several or cell.batch is not None:
+                shown = (_COLUMNS[heading](cell, intervals) for heading in columns)
+                table.add_row(Text(f"  {cell.batch or 'all'}"), *shown)
         table.add_section()
-    console.print(table)
+    return table
 
 
-def _rate(rate: Rate, wide: bool) -> str:
+def _caption(result: StudyResult, columns: Sequence[str], intervals: bool) -> Text:
+    tokens = plural(sum(batch.tokens for batch in result.batches), "token")
+    said = f"{tokens} for {result.years:g} years, seed {result.seed}; rates in 1,000 token-years"
+    if intervals:
+        said += ", with 95 % intervals"
+    if "replaced" in columns:
+        said += "; replaced: found by no resync, or refused at enrolment"
+    said += "; codes: acceptable at a time, on average"
+    if "next" in columns:
+        said += "; next: right after a wrong one"
+    if "most" in columns:
+        said += "; most: at any time"
+    return Text(said, "dim")
+
+
+def _rate(rate: Rate, interval: bool) -> str:
     value = rate.per_1000_token_years
-    interval = f" ({figure(value.low)}–{figure(value.high)})" if wide else ""
-    return figure(value.value) + interval
+    shown = f" ({figure(value.low)}–{figure(value.high)})" if interval else ""
+    return figure(value.value) + shown
 
 
 _COLUMNS: dict[str, Callable[[Cell, bool], str]] = {
-    "rejections": lambda cell, wide: _rate(cell.rejections, wide),
-    "lock-outs": lambda cell, wide: _rate(cell.lock_outs, wide),
-    "resyncs": lambda cell, wide: _rate(cell.resyncs, wide),
-    "codes": lambda cell, wide: codes_figure(cell.codes.mean.value),
-    "next": lambda cell, wide: codes_figure(cell.codes.mean_next.value),
-    "most": lambda cell, wide: str(cell.codes.most),
+    "rejections": lambda cell, interval: _rate(cell.rejections, interval),
+    "lock-outs": lambda cell, interval: _rate(cell.lock_outs, interval),
+    "resyncs": lambda cell, interval: _rate(cell.resyncs, interval),
+    "replaced": lambda cell, interval: _rate(cell.lost, interval),
+    "codes": lambda cell, interval: codes_figure(cell.codes.mean.value),
+    "next": lambda cell, interval: codes_figure(cell.codes.mean_next.value),
+    "most": lambda cell, interval: str(cell.codes.most),
 }
-_NEEDED = ("lock-outs", "codes")
+_ALL = tuple(_COLUMNS)
+_FEWER = ("rejections", "lock-outs", "resyncs", "codes", "next")
+_FEWEST = ("lock-outs", "codes")

@@ -12,6 +12,7 @@ from tokenkit.scenario.durations import in_words
 from tokenkit.scenario.report.words import on_one_line
 
 _EVERY_S = 30.0  # a line, where there is no bar
+_RATE_S = 2.0  # of counting, at least: the first parts of several workers come together
 
 
 class Watch:
@@ -68,7 +69,7 @@ class Watch:
         if self._since_s is None:
             return f"{words}; the first time code is compiled"
         elapsed_s = time.perf_counter() - self._since_s
-        if not self._counted or not elapsed_s:
+        if not self._counted or elapsed_s < _RATE_S:
             return words
         rate = self._counted / elapsed_s
         left_s = (self._total - self._done) / rate

@@ -1,8 +1,10 @@
 """Policies and batches of a study in words."""
 
+import math
+
 from tokenkit.fleet.rules import Policy, peers
 from tokenkit.fleet.study import Batch
-from tokenkit.scenario.durations import Duration, in_words
+from tokenkit.scenario.durations import YEAR_S, Duration, in_words
 
 
 def policy_text(policy: Policy) -> str:
@@ -28,5 +30,14 @@ def batch_text(batch: Batch) -> str:
         text += f" for {in_words(batch.stay[0])} to {in_words(batch.stay[1])} each"
     text += f"; grade {batch.grade}, {batch.period} s, {stock} months in stock"
     if batch.battery is not None:
-        text += f", batteries of {in_words(batch.battery.life)}"
+        text += f", batteries of {_years(batch.battery.life)}"
+        text += f", then {in_words(batch.battery.outage)} without power"
     return text
+
+
+def _years(duration: Duration) -> str:
+    """``4 years``, where they are whole ones."""
+    years = round(duration / YEAR_S)
+    if not years or not math.isclose(duration, years * YEAR_S):
+        return in_words(duration)
+    return "1 year" if years == 1 else f"{years} years"

@@ -1,6 +1,7 @@
 """What is wrong with a TOML file of structs, in the words of its writer and with suggestions."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -76,7 +77,21 @@ def explain(message: str, data: dict[str, Any], kind: _Kind) -> tuple[Path, str]
         return path, f"no {path[-3]} {value!r}; {hint(value, tags)}"
     its = types.get(path)
     choices = list(its.values) if isinstance(its, inspect.LiteralType) else []
-    return path, wrong_value(message, path, value, choices)
+    return path, wrong_value(message, path, value, choices) + _as_list(value, its)
+
+
+def _as_list(value: Any, its: inspect.Type | None) -> str:
+    """How to write the one ``value`` that stands where a list must."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    if isinstance(its, inspect.TupleType):
+        count = len(its.item_types)
+    elif isinstance(its, inspect.ListType):
+        count = 1
+    else:
+        return ""
+    text = json.dumps(value, ensure_ascii=not (isinstance(value, str) and value.isprintable()))
+    return f": write [{', '.join([text] * count)}]"
 
 
 def located(message: str) -> tuple[str, Path]:

@@ -68,6 +68,11 @@ def check_tag(key: str, value: str) -> None:
 
 def check_serial_number(serial_number: str) -> None:
     """ValidationError unless IAM would take it."""
+    if isinstance(serial_number, str) and not 9 <= len(serial_number) <= 256:
+        raise ValidationError(
+            f"serial number {serial_number!r} has {len(serial_number)} characters;"
+            " IAM wants 9 to 256"
+        )
     if not _fits(_SERIAL_NUMBER, serial_number):
         raise ValidationError(
             f"serial number {serial_number!r}: text of 9 to 256 of {_CHARACTERS} / :"

@@ -10,7 +10,7 @@ from tokenkit.verifier.names import check_serial_number
 _ALGORITHMS = ("SHA1", "SHA256", "SHA512")
 _DIGITS = range(6, 9)
 _PERIODS_S = range(1, 3601)
-_SEED_BYTES = range(1, 1025)
+_MOST_SEED_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ def checked(seed: Seed) -> Seed:
     demand(seed.algorithm in _ALGORITHMS, f"algorithm {seed.algorithm!r} is not one of {listed}")
     demand(seed.digits in _DIGITS, "its codes do not have 6 to 8 digits")
     demand(seed.period_s in _PERIODS_S, "its time interval is not 1 to 3600 s")
-    demand(len(seed.secret) in _SEED_BYTES, f"a secret key of {len(seed.secret)} bytes")
+    demand(bool(seed.secret), "the secret key is empty")
+    size = len(seed.secret)
+    demand(size <= _MOST_SEED_BYTES, f"a secret key of {size} bytes: over {_MOST_SEED_BYTES}")
     return seed
 
 

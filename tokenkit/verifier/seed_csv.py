@@ -20,6 +20,7 @@ _NAMES = {
     "digits": "digits, otp length, otplen, code length",
     "algorithm": "algorithm, hash, hash function, hash algorithm, crypto",
     "type": "type, token type",
+    "upn": "upn",  # of no use but that it tells Entra's layout, whose keys are base32
 }
 _ALIASES = {name: aliases.split(", ") for name, aliases in _NAMES.items()}
 _SECRETS = ("secret key", "secret hex", "secret base32")
@@ -45,21 +46,24 @@ def csv_seeds(contents: bytes) -> Entries:
             )
     if len(secrets) > 1:
         raise SeedFileError(f"columns {secrets[0]!r} and {secrets[1]!r} are one too many")
-    return _rows(table, secrets[0])
+    encoding = secrets[0].removeprefix("secret ")
+    if encoding == "key" and "upn" in table.columns:
+        encoding = "base32"
+    return _rows(table, secrets[0], encoding)
 
 
-def _rows(table: Table, secret: str) -> Entries:
+def _rows(table: Table, secret: str, encoding: str) -> Entries:
     for line, row in table.rows():
         serial_number = "" if isinstance(row, str) else row["serial number"]
         try:
             if isinstance(row, str):
                 raise SeedFileError(row)
-            yield Found(Place(line), serial_number, _seed(row, secret))
+            yield Found(Place(line), serial_number, _seed(row, row[secret], encoding))
         except SeedFileError as error:
             yield Found(Place(line), serial_number, error)
 
 
-def _seed(row: dict[str, str], secret: str) -> Seed:
+def _seed(row: dict[str, str], secret: str, encoding: str) -> Seed:
     def number(column: str, default: int) -> int:
         text = row.get(column, "") or str(default)
         if not re.fullmatch("[0-9]{1,9}", text):
@@ -74,7 +78,7 @@ def _seed(row: dict[str, str], secret: str) -> Seed:
     return checked(
         Seed(
             row["serial number"],
-            _secret(row[secret], secret.removeprefix("secret ")),
+            _secret(secret, encoding),
             algorithm_named(row.get("algorithm", "")),
             number("digits", 6),
             number("time interval", 30),
@@ -99,6 +103,23 @@ def _secret(text: str, encoding: str) -> bytes:
             return bytes.fromhex(text)
         return base64.b32decode(text + "=" * (-len(text) % 8))
     except (binascii.Error, ValueError):
-        what = "hexadecimal" if encoding == "hex" else "base32"
-        nor = ", nor hexadecimal" if encoding == "key" else ""
-        raise SeedFileError(f"the secret key is not {what}{nor}") from None
+        raise SeedFileError(f"the secret key is not {_why_not(text, encoding)}") from None
+
+
+def _why_not(text: str, encoding: str) -> str:
+    """The first stray character, or how many there are; no more of the key than that."""
+
+    def stray(alphabet: str, stem: str) -> str:
+        found = re.search(f"[^{alphabet}]", stem)
+        return (
+            f"{found[0]!r} is in it" if found else f"is it cut off? It has {len(stem)} characters"
+        )
+
+    as_hex, as_base32 = stray("0-9A-F", text), stray("A-Z2-7", text.rstrip("="))
+    if encoding == "hex":
+        return f"hexadecimal ({as_hex})"
+    if encoding == "base32":
+        return f"base32 ({as_base32})"
+    if as_hex == as_base32:
+        return f"base32, nor hexadecimal ({as_hex})"
+    return f"base32 ({as_base32}), nor hexadecimal ({as_hex})"

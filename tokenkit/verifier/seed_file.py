@@ -52,7 +52,7 @@ class SeedFilePreview:
     def usable(self, name: str, skip_faulty: bool = False) -> list[Seed]:
         """All tokens of the file, which messages call ``name``.
 
-        SeedFileError, with the first 20 faults, if there are any; with ``skip_faulty`` only if
+        SeedFileError, with its faults, if there are any; with ``skip_faulty`` only if
         there is nothing else.
         """
         if self.faults and not (skip_faulty and self.tokens):

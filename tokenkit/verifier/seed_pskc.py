@@ -114,7 +114,7 @@ def _key_error(container: "PSKC", keys: Keys, error: _UnreadableError) -> SeedKe
     given = keys.password if what == "password" else keys.pre_shared_key
     if not given:
         return SeedKeyError(f"{error.why}: give the {what}", missing=what)
-    return SeedKeyError(f"{error.why}: is this the {what}? If so, the file was changed")
+    return SeedKeyError(f"wrong {what}? If it is right, the file was changed: {error.why}")
 
 
 def _take(parent: Any, *tags: str) -> list[Any]:

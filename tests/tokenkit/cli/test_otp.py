@@ -96,6 +96,7 @@ def test_help(run: Run) -> None:
     for command, promise in (
         ([], "Make and read hardware TOTP/HOTP tokens."),
         (["make"], "Nothing is overwritten."),
+        (["make"], "Encrypt the PSKC file under this password"),
         (["show"], "Press the button of token SERIAL"),
         (["watch"], "until Ctrl-C"),
     ):

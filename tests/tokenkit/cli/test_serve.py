@@ -315,7 +315,7 @@ def test_an_encrypted_seed_file(
     assert ends(capsys, *options) == (0, [])
     monkeypatch.setenv("TOKENKIT_PSKC_KEY", bytes(16).hex())
     status, [line] = ends(capsys, *options)
-    assert (status, "is this the pre-shared key?" in line) == (2, True)
+    assert (status, "wrong pre-shared key?" in line) == (2, True)
 
 
 def test_a_seed_file_under_a_password(
@@ -331,7 +331,7 @@ def test_a_seed_file_under_a_password(
     assert ends(capsys, *options, "--pskc-password-file", str(tmp_path / "password")) == (0, [])
     monkeypatch.setenv("TOKENKIT_PSKC_PASSWORD", "open says me")
     status, [line] = ends(capsys, *options)
-    assert (status, "is this the password?" in line) == (2, True)
+    assert (status, "wrong password?" in line) == (2, True)
 
 
 @pytest.mark.parametrize("contents", [b"", b"\n", b"two\nlines", b"\xff"])

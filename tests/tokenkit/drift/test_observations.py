@@ -178,13 +178,49 @@ class TestFaults:
             read(path, text)
         told = str(refused.value).splitlines()
         assert told[0] == f"{path}: 25 faults, nothing was read:"
-        assert len(told) == 22
-        assert told[1].startswith("  line 3, TOKEN000002: code '1' has 1 digits")
-        assert told[-1] == "  and 5 more"
+        assert len(told) == 2
+        assert told[1].startswith("  25 times, first line 3, TOKEN000002: code '1' has 1 digits")
         assert read(path, text, skip_faulty=True) == ONE
         assert len(open_observations(path).faults) == 25
         with pytest.raises(ObservationsError, match="line 2, TOKEN000001: code"):
             read(path, csv_row("1"), skip_faulty=True)
+
+    def test_many_of_a_kind_do_not_hide_others(self, path: Path) -> None:
+        rows = "".join(f"T{n},012345,2026-01-31 12:00:{n:02},yes\n" for n in range(60))
+        with pytest.raises(ObservationsError) as refused:
+            read(path, f"serial,code,time,accepted\n{rows}" + "T99,1,2026-01-31,yes\nx\n")
+        first, *told = str(refused.value).splitlines()
+        assert first == f"{path}: 62 faults, nothing was read:"
+        zone = "  60 times, first line 2, T0: time '2026-01-31 12:00:00' has no time zone: add Z"
+        assert told[0].startswith(zone)
+        assert told[1].startswith("  line 62, T99: code '1' has 1 digits")
+        assert told[2] == "  line 63: not as many fields as the first line names"
+
+    @pytest.mark.parametrize(
+        ("contents", "message"),
+        [
+            (b"PK\x03\x04...xl/workbook.xml", "log: this is an Excel workbook: save it as 'CSV U"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", "this is an Excel workbook"),
+            (b"PK\x03\x04...content.xml", "a ZIP archive, or a spreadsheet's own: save it as"),
+        ],
+    )
+    def test_workbooks(self, path: Path, contents: bytes, message: str) -> None:
+        with pytest.raises(ObservationsError, match=message):
+            read(path, contents)
+
+    def test_a_missing_column_names_those_that_are_there(self, path: Path) -> None:
+        with pytest.raises(
+            ObservationsError, match=r"no code, .* columns: 'Serial', 'When', 'PIN'$"
+        ):
+            read(path, "Serial;When;PIN\n")
+        with pytest.raises(ObservationsError, match=r": 'serial', 'ABABABABABAB…'$"):
+            read(path, f"serial,{'AB' * 20}\n")
+        with pytest.raises(ObservationsError, match=r"'n18', 5 more$"):
+            read(path, "serial," + ",".join(f"n{n}" for n in range(24)))
+        with pytest.raises(ObservationsError, match=r"no code, .* members are 'Serial', 'PIN'$"):
+            read(path, '{"Serial": "T1", "PIN": "123456"}')
+        with pytest.raises(ObservationsError, match=r"columns: none$"):
+            read(path, "")
 
     def test_files_that_are_none(self, tmp_path: Path) -> None:
         for name in ("none", "\0", "."):
@@ -220,6 +256,8 @@ class TestTimes:
             ("2026-02-30T12:00:00Z", r"no ISO 8601 time .*\(day"),
             ("2026-13-01T12:00:00Z", r"month must be in"),
             ("31.01.2026 12:00", "no ISO 8601 time"),
+            ("06.01.2025 08:06:49", "format the column as yyyy-mm-dd hh:mm:ss, and say --time-z"),
+            ("1/2/26 8:06 AM", "format the column as yyyy-mm-dd hh:mm:ss"),
             ("01/02/2026 12:00", "no ISO 8601 time"),
             ("2026-01-31", "a date without a time of day"),
             ("2026-01-31T12:00:00", "no time zone: add Z"),

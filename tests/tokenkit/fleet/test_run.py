@@ -1,5 +1,6 @@
 """Studies give the same wherever they are counted, and whoever dies meanwhile."""
 
+import logging
 import os
 import signal
 import threading
@@ -181,6 +182,15 @@ def test_a_scheduler_that_goes_away(study: Study, monkeypatch: pytest.MonkeyPatc
         made.close()
         with pytest.raises(ClusterError, match="has gone: start it again"):
             list(found)
+
+
+def test_workers_of_a_local_cluster_log_no_errors(capfd: pytest.CaptureFixture[str]) -> None:
+    """As the error, with its traceback, of a heartbeat that the cluster's end cuts short."""
+    with cluster("local", 1) as pool:
+        count: Any = logging.getLogger("distributed.worker").error  # and not a partition's result
+        with pytest.raises(AttributeError):
+            pool.archive(pool.submit(count, Partition(0, 1, 1)))
+    assert capfd.readouterr().err == ""
 
 
 def test_a_partition_that_kills_whoever_counts_it(scheduler: str) -> None:

@@ -72,6 +72,8 @@ WRONG = [
     ("[person]", "[persons]", 5, "did you mean 'person'?"),
     ('"desk"\ntokens', '"spare"\ntokens', 20, "there is a batch 'spare' already"),
     ('"desk"\ntokens', '"my desk"\ntokens', 10, "begins the serial numbers"),
+    ('"desk"\ntokens', '"cold warehouse"\ntokens', 10, "; did you mean 'cold-warehouse'?"),
+    ('"desk"\ntokens', '"Büro"\ntokens', 10, ". @ -, not 'Büro'"),
     ('name = "desk"\n', "", 9, "this batch needs 'name'"),
     ("tokens = 5_000", "tokens = 0", 11, "'tokens' must be at least 1"),
     ("tokens = 5_000", "tokens = 100_000_000", 11, "'tokens' must be at most 99999999"),
@@ -79,6 +81,12 @@ WRONG = [
     ("tokens = 5_000", 'tokens = "many"', 11, "'tokens' must be a whole number"),
     ("tokens = 5_000\n", "", 9, "the batch 'desk' needs 'tokens'"),
     ('grade = "token"', 'grade = "tokn"', 12, "no grade 'tokn'; did you mean 'token'?"),
+    (
+        '"token"',
+        '"mine-crystal.toml"',
+        12,
+        "a study takes no file of one's own, only `tokenkit otp",
+    ),
     ("period = 30", "period = 31", 13, "'period' cannot be 31; there are: 30, 60"),
     ("[0, 24]", "[24, 0]", 14, "the smaller one first"),
     ("[0, 24]", "[-1, 24]", 14, "the smaller one first"),
@@ -87,6 +95,11 @@ WRONG = [
     ('"5 °C"', '"dsk"', 15, "no place 'dsk'; did you mean desk?"),
     ('"5 °C"', '"desk"', 15, "'desk' is listed twice"),
     ('["desk", "5 °C"]', "[]", 15, "'places' must have at least 1 element"),
+    ('["desk", "5 °C"]', '"5 °C"', 15, 'must be a list, not text in quotes: write ["5 °C"]'),
+    ('["desk", "5 °C"]', '"\\u2028"', 15, 'write ["\\u2028"]'),
+    ('["20 days", "120 days"]', '"3 days"', 16, 'quotes: write ["3 days", "3 days"]'),
+    ("[0, 24]", "6", 14, "'months_in_stock' must be a list, not a whole number: write [6, 6]"),
+    ("[0, 24]", "true", 14, "'months_in_stock' must be a list, not true or false"),
     ('"20 days"', '"20 s"', 16, "from 1 day to"),
     ('"daily"', '"dayly"', 17, "did you mean 'daily'?"),
     ("life", "lief", 18, "unknown key 'lief'; did you mean 'life'?"),
@@ -141,6 +154,12 @@ def test_one_bracket_is_told_how_to_write_two() -> None:
         parse(text, "file.toml")
     with pytest.raises(StudyError, match=r"^file\.toml:25: write each policy as \[\[policy\]\]"):
         parse(text + "[policy]", "file.toml")
+    two = text + '[[policy]]\nname = "y"\nlearn = "rate"\n'
+    with pytest.raises(StudyError, match=r"^file\.toml:22: write each policy as \[\[policy\]\]"):
+        parse(two, "file.toml")
+    nested = STUDY + "[[server.event]]\n"
+    with pytest.raises(StudyError, match=r"^file\.toml:30: write each server\.event as \[\["):
+        parse(nested.replace("[[server.event]]", "[server.event]", 1), "file.toml")
     with pytest.raises(StudyError, match=r"^file\.toml:1: the file needs 'batch': write each"):
         parse('title = "x"\n[[policy]]\nname = "x"\nlearn = "rate"\n', "file.toml")
 

@@ -68,20 +68,42 @@ class TestHexadecimalOrBase32:
             secret + "=" * (-len(secret) % 8)
         )
 
+    def test_beside_a_upn_it_is_base32(self) -> None:
+        """Microsoft's documented sample, but for its serial number, which is too short for IAM."""
+        header = "upn,serial number,secret key,time interval,manufacturer,model"
+        row = "Helga@contoso.com,123456789,2234567abcdef2234567abcdef,60,Contoso,HardwareKey"
+        secret = base64.b32decode("2234567ABCDEF2234567ABCDEF======")
+        seeds = [Seed("123456789", secret, "SHA1", 6, 60)]
+        assert parse_seed_file(f"{header}\n{row}\n".encode()) == seeds
+        forty = f"{header}\n,TOKEN000001,{'A2' * 20},60,,\n".encode()
+        assert parse_seed_file(forty)[0].secret == base64.b32decode("A2" * 20)
+        with pytest.raises(SeedFileError, match="not base32"):
+            parse_seed_file(forty.replace(b"A2", b"A0"))
+        as_hex = forty.replace(b"secret key", b"secret hex")
+        assert parse_seed_file(as_hex)[0].secret == bytes.fromhex("A2" * 20)
+
     @pytest.mark.parametrize(
         ("column", "secret", "message"),
         [
-            ("secret hex", "ABC", "not hexadecimal"),
-            ("secret hex", "GG", "not hexadecimal"),
-            ("secret base32", "0001", "not base32$"),
-            ("secret key", "00G1", "not base32, nor hexadecimal"),
-            ("secret key", "ABC", "not base32, nor hexadecimal"),
-            ("secret key", "ä", "not base32, nor hexadecimal"),
+            ("secret hex", "ABC", r"not hexadecimal \(is it cut off\? It has 3 characters\)$"),
+            ("secret hex", "GG", r"not hexadecimal \('G' is in it\)$"),
+            ("secret base32", "0002", r"not base32 \('0' is in it\)$"),
+            ("secret base32", "AB=C", r"not base32 \('=' is in it\)$"),
+            ("secret base32", "ABC=====", r"not base32 \(is it cut off\? It has 3 characters\)$"),
+            ("secret key", "00G1", r"base32 \('0' is in it\), nor hexadecimal \('G' is in it\)$"),
+            (
+                "secret key",
+                "ABC",
+                r"not base32, nor hexadecimal \(is it cut off\? It has 3 characters\)$",
+            ),
+            ("secret key", "ä", r"base32, nor hexadecimal \('Ä' is in it\)$"),
+            ("secret key", " ", "TOKEN000001: the secret key is empty$"),
         ],
     )
     def test_what_is_neither(self, column: str, secret: str, message: str) -> None:
-        with pytest.raises(SeedFileError, match=message):
+        with pytest.raises(SeedFileError, match=message) as refused:
             parse(secret, column)
+        assert len(secret) < 3 or secret not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def parse(xml: str, key: bytes | None = None, password: str | None = None) -> li
 class TestPasswords:
     def test_the_example_of_the_standard(self) -> None:
         assert parse(FIGURE_7, password="qwerty") == [b"12345678901234567890"]
-        with pytest.raises(SeedKeyError, match=r"is this the password\?"):
+        with pytest.raises(SeedKeyError, match=r"wrong password\?"):
             parse(FIGURE_7, password="qwertz")
 
     def test_round_trip(self, files: dict[str, str]) -> None:
@@ -82,7 +82,7 @@ class TestPasswords:
     def test_what_is_missing_or_wrong(self, files: dict[str, str]) -> None:
         xml = files["password"]
         for password in ("wrong", PASSWORD + " ", PASSWORD.upper()):
-            with pytest.raises(SeedKeyError, match=r"^seeds: .*: is this the password\?"):
+            with pytest.raises(SeedKeyError, match=r"^seeds: wrong password\?"):
                 parse(xml, password=password)
         with pytest.raises(SeedKeyError, match=r"give the password$") as refused:
             parse(xml)
@@ -162,7 +162,7 @@ class TestTampering:
             (r"ValueMAC>(..)", r"ValueMAC>ZZ", "MAC value does not match: it was changed"),
             (r"<pskc:ValueMAC>[^<]*</pskc:ValueMAC>", "", r"secret has no MAC \(ValueMAC\)"),
             (r"ValueMAC>[^<]*<", "ValueMAC><", r"secret has no MAC \(ValueMAC\)"),
-            (r"CipherValue>[^<]*<", "CipherValue><", "a secret key of 0 bytes"),
+            (r"CipherValue>[^<]*<", "CipherValue><", "the secret key is empty"),
             (r"#aes128-cbc", "#rot13", "it was changed or cut off|Unsupported algorithm"),
         ],
     )
@@ -188,7 +188,7 @@ class TestTampering:
 
     def test_a_mac_key_that_was_changed(self, files: dict[str, str]) -> None:
         xml = re.sub(r"CipherValue>[^<]{4}", "CipherValue>AAAA", files["key"], count=1)
-        with pytest.raises(SeedKeyError, match="is this the pre-shared key"):
+        with pytest.raises(SeedKeyError, match="wrong pre-shared key"):
             parse(xml, KEY)
 
     @given(st.data())

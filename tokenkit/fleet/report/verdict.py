@@ -63,36 +63,30 @@ def _beside(result: StudyResult, policy: str, first: str) -> str:
     counts = [result.cell(name).lock_outs.count for name in (policy, first)]
     codes, _ = compared(result, policy, first, "acceptable")
     after, _ = compared(result, policy, first, "acceptable_next")
-    text = f"“{policy}” {_lock_outs(ratio, *counts)}, {_codes(codes)}{_codes_next(codes, after)}"
+    found = _lock_outs(f"“{policy}”", ratio, *counts)
+    text = f"{found}, {_codes(codes)}{_codes_next(codes, after)}"
     return f"{text}{_otherwise(result, policy, first, ratio)}."
 
 
-def _lock_outs(ratio: Estimate, count: int, first_count: int) -> str:
-    """What ``policy`` has; ``ratio`` is against the first one, which has ``first_count``."""
+def _lock_outs(name: str, ratio: Estimate, count: int, first_count: int) -> str:
+    """What the policy ``name`` has; ``ratio`` is against the first one, of ``first_count``."""
     if first_count == 0:
-        return (
-            "has no lock-outs either" if count == 0 else f"has {plural(count, 'lock-out')}, it none"
-        )
+        has = "no lock-outs either" if count == 0 else f"{plural(count, 'lock-out')}, it none"
+        return f"{name} has {has}"
     if ratio.value is None or ratio.low is None or ratio.high is None:
-        return f"has {plural(count, 'lock-out')} beside {first_count:,}, too few to compare"
+        return f"{name} has {plural(count, 'lock-out')} beside {first_count:,}, too few to compare"
     if ratio.high < 1 and count == 0:
-        return (
-            f"has none beside {first_count:,}: at least {figure(1 / ratio.high)} times fewer (95 %)"
-        )
+        least = figure(1 / ratio.high)
+        return f"{name} has none beside {first_count:,}: at least {least} times fewer (95 %)"
     if ratio.high < 1:
         turned = _inverse(ratio)
-        return f"has {figure(turned.value)} times fewer lock-outs (95 %: {interval(turned)})"
-    if count == 0:
-        return (
-            f"has no lock-outs beside {first_count:,}, too few to tell: the 95 % interval of the"
-            f" ratio ({interval(ratio)}) includes 1"
-        )
+        return f"{name} has {figure(turned.value)} times fewer lock-outs (95 %: {interval(turned)})"
     if ratio.low > 1:
-        return f"has {figure(ratio.value)} times the lock-outs (95 %: {interval(ratio)})"
-    return (
-        f"cannot be told from it by lock-outs: {figure(ratio.value)} times as many, where the 95 %"
-        f" interval ({interval(ratio)}) includes 1"
-    )
+        return f"{name} has {figure(ratio.value)} times the lock-outs (95 %: {interval(ratio)})"
+    cannot = f"{name}: the study cannot tell which locks out more:"
+    if count == 0:
+        return f"{cannot} none beside {first_count:,} (95 %: {interval(ratio)} times as many)"
+    return f"{cannot} {figure(ratio.value)} times as many (95 %: {interval(ratio)})"
 
 
 def _codes(difference: Estimate) -> str:
@@ -136,7 +130,7 @@ def _otherwise(result: StudyResult, policy: str, first: str, ratio: Estimate) ->
         _, there = compared(result, policy, first, "lock_outs", batch.name)
         if _side(there) and _side(ratio) and _side(there) != _side(ratio):
             cells = [result.cell(name, batch.name).lock_outs.count for name in (policy, first)]
-            texts.append(f"in batch “{batch.name}” it {_lock_outs(there, *cells)}")
+            texts.append(f"in batch “{batch.name}” {_lock_outs('it', there, *cells)}")
     return "; but " + listed(texts) if texts else ""
 
 

@@ -35,6 +35,12 @@ def test_the_table_has_every_policy_and_batch(result: StudyResult, page: Any) ->
     assert all(a["data-label"] for a in cells)
 
 
+def test_says_which_tokens_are_replaced(page: Any) -> None:
+    assert any(a.get("data-label") == "replaced" for tag, a in page.tags if tag == "td")
+    words = " ".join(page.text.split())
+    assert "that two consecutive codes did not find after a lock-out, and those that enrol" in words
+
+
 def test_pictures_are_said_in_words_too(page: Any) -> None:
     trade, months, codes = (
         [label for label in page.labels if label.startswith(f"{start} ")]

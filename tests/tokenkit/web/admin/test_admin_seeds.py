@@ -58,7 +58,7 @@ class TestPreview:
         write_pskc(TOKENS, path, bytes(range(16)))
         contents = path.read_bytes()
         assert "give the pre-shared key" in look(bench, contents)
-        assert "is this the pre-shared key" in look(bench, contents, "00" * 16)
+        assert "wrong pre-shared key" in look(bench, contents, "00" * 16)
         spaced = bytes(range(16)).hex(":")
         assert "Import 3 tokens" in look(bench, contents, spaced)
 
@@ -67,7 +67,7 @@ class TestPreview:
         write_pskc(TOKENS, path, password="open sesame")
         contents = path.read_bytes()
         assert "give the password" in look(bench, contents)
-        assert "is this the password" in look(bench, contents, password="wrong")
+        assert "wrong password" in look(bench, contents, password="wrong")
         assert "Import 3 tokens" in look(bench, contents, password="open sesame")
 
     @pytest.mark.parametrize(
