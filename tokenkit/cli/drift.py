@@ -11,7 +11,7 @@ from tokenkit.cli.drift_options import (
     entry_option,
     log_option,
     policy_option,
-    progress_of_tokens,
+    progress_of_rows,
     range_option,
     read_rows,
     seeds_option,
@@ -113,7 +113,7 @@ def diagnose(
     rows = read_rows(log_file, seeds, zone, skip_faulty)
     if unknown := set(serials) - {row.serial_number for row in rows}:
         raise TokenkitError(f"{log_file}: no row of token {', '.join(sorted(unknown))}")
-    with progress_of_tokens() as progress:
+    with progress_of_rows() as progress:
         diagnosis = find(seeds, rows, Options(range_s, entry_s, policy), progress)
     if serials:
         from tokenkit.drift.diagnose import only

@@ -141,7 +141,7 @@ def progress_in_words() -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def progress_of_tokens() -> Iterator[Callable[[int, int], None]]:
+def progress_of_rows() -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error, if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -150,7 +150,7 @@ def progress_of_tokens() -> Iterator[Callable[[int, int], None]]:
     with Progress(
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("tokens"),
+        TextColumn("rows"),
         console=errors,
         transient=True,
         disable=not sys.stderr.isatty() or errors.is_dumb_terminal,

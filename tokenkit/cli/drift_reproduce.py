@@ -13,7 +13,7 @@ from tokenkit.cli.drift_options import (
     log_option,
     policy_option,
     progress_in_words,
-    progress_of_tokens,
+    progress_of_rows,
     range_option,
     read_rows,
     seeds_option,
@@ -90,7 +90,7 @@ def reproduce(
     policy = totp_policy(window_steps, policy_file)
     seeds = read_seeds(seed_file, pskc_key, pskc_password, skip_faulty)
     rows = read_rows(log_file, seeds, zone, skip_faulty)
-    with progress_of_tokens() as progress:
+    with progress_of_rows() as progress:
         diagnosis = diagnose(seeds, rows, Options(range_s, entry_s, policy), progress)
     with progress_in_words() as tell:
         made = make(

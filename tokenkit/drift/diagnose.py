@@ -39,7 +39,7 @@ def diagnose(
     options: Options = _DEFAULT,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Diagnosis:
-    """What ``observations`` say of each token; ``progress`` is told of tokens done, of how many."""
+    """What ``observations`` say of each token; ``progress`` is told of rows done, of how many."""
     by_serial = {seed.serial_number: seed for seed in seeds}
     rows: dict[str, list[Observation]] = {}
     for row in observations:
@@ -52,15 +52,18 @@ def diagnose(
     if counters > _WORTH_COMPILING:
         code_search.warm()
     cases = []
-    for number, name in enumerate(known):
-        progress(number, len(known))
+    done, count = 0, sum(len(rows[name]) for name in known)
+    for name in known:
         by_time = sorted(rows[name], key=lambda row: (row.server_s, row.line))
-        found = look_up(by_serial[name], by_time, options.range_s)
+        found = []
+        for row_found in look_up(by_serial[name], by_time, options.range_s):
+            found.append(row_found)
+            progress(done + len(found), count)
+        done += len(found)
         cases.append(examined(by_serial[name], found, options.entry_s))
     found_shifts = [shift for case in cases for shift in shifts(case)]
     of_server = server_faults(found_shifts, seen(cases))
     cases = [corrected(case, of_server, options.entry_s) for case in cases]
-    progress(len(known), len(known))
     left_shifts = [shift for case in cases for shift in shifts(case)]
     counted = sum(case.model is not None for case in cases)
     others = company(left_shifts, seen(cases), of_server, counted)

@@ -34,6 +34,7 @@ _RESTLESS = (
 )
 _UNLIKELY = 0.005
 _MOST = 12
+_MANY = 300  # codes of a token: from there on a search is dear
 _TRIED = 3
 _RUNS = 2
 
@@ -67,30 +68,34 @@ def search(codes: Codes) -> Model:
     """The most probable model, and each of its events in order of time.
 
     A token that is carried about runs at one rate after the other: that may be told by events, or
-    if there are too many of them by a restless clock.
+    if there are too many of them by a restless clock. Of many codes the clock that explains them
+    best without any events is searched first, for most of the others need no search then.
     """
     tracks: list[tuple[float, Codes, Track]] = []
     best = -math.inf
-    for walk, log_prior in _RESTLESS:
-        restless = codes._replace(walk=walk)
-        follow = _remembered(restless)
-        # with no events, or with those that are needed if it is less restless
+    clocks = [(log_prior, codes._replace(walk=walk)) for walk, log_prior in _RESTLESS]
+    follows = {restless.walk: _remembered(restless) for _, restless in clocks}
+    many = len(codes.times) > _MANY
+    if many:
+        clocks.sort(key=lambda clock: clock[0] + _score(follows[clock[1].walk](())), reverse=True)
+    for log_prior, restless in clocks:
+        follow = follows[restless.walk]
+        # with no events, or with those that another clock needs
         track = max((follow(each.events) for _, _, each in tracks), key=_score, default=follow(()))
         track = max(track, follow(()), key=_score)
         if log_prior + _score(track) > best:
-            track = _search(restless, follow)
+            track = _search(restless, follow, track if many else follow(()))
         tracks.append((log_prior + _score(track), restless, track))
         best = max(best, tracks[-1][0])
     total = sum(math.exp(log - best) for log, _, _ in tracks)
     others = [(math.exp(log - best) / total, each, track) for log, each, track in tracks]
     _, codes, track = max(others, key=lambda each: each[0])
-    follow = _remembered(codes)
+    follow = follows[codes.walk]
     found = [_found(codes, follow, track, event) for event in track.events]
     return Model(codes, track, found, [each for each in others if each[0] > _UNLIKELY])
 
 
-def _search(codes: Codes, follow: _Follow) -> Track:
-    track = follow(())
+def _search(codes: Codes, follow: _Follow, track: Track) -> Track:
     while len(track.events) < _MOST:
         for proposals in (_proposals(codes, track), _there_and_back(codes, track)):
             best = max(map(follow, proposals), key=_score, default=track)
@@ -138,7 +143,9 @@ def _proposals(codes: Codes, track: Track) -> Iterator[tuple[Event, ...]]:
         if score > least:
             yield (*track.events, event)
     # a stay in the cold looks like a step, as long as nobody asks what came before and after
-    likely = [(event.gap, _without(track, event)) for event in track.events if event.kind == "step"]
+    likely: list[tuple[int, Sequence[Event]]] = []
+    if len(codes.times) <= _MANY:  # else it is asked once, when the step is found
+        likely += [(e.gap, _without(track, e)) for e in track.events if e.kind == "step"]
     if steps and steps[0][0] > plain + _ODDS:
         likely.append((steps[0][1].gap, track.events))
     for gap, others in likely:

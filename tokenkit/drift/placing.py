@@ -6,7 +6,7 @@ fit nowhere. Costs are negative logarithms of rough probabilities.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tokenkit.drift.diagnosis import Placed, Unplaced, UnplacedReason
@@ -47,20 +47,18 @@ class _End(NamedTuple):
     before: "_End | None"
 
 
-def look_up(seed: Seed, rows: Iterable[Observation], range_s: float) -> list[Row]:
+def look_up(seed: Seed, rows: Iterable[Observation], range_s: float) -> Iterator[Row]:
     """Codes of ``rows`` among those of the token ``range_s`` to either side, however likely."""
     generator = CodeGenerator(seed.secret, seed.algorithm, seed.digits)
     reach = math.ceil(range_s / seed.period_s)
-    found = []
     for row in rows:
         try:
             code = generator.parse(row.code)
         except MalformedCode:
-            found.append(Row(row, None))
+            yield Row(row, None)
             continue
         now = step(row.server_s, seed.period_s)
-        found.append(Row(row, find_code(generator, code, range(now - reach, now + reach + 1))))
-    return found
+        yield Row(row, find_code(generator, code, range(now - reach, now + reach + 1)))
 
 
 def place(rows: Iterable[Row], period_s: int, entry_s: float) -> Placement:

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +20,7 @@ from tests.tokenkit.drift.fleet import (
 from tokenkit.drift.diagnose import Options, diagnose, only
 from tokenkit.drift.diagnosis import Diagnosis, Estimate, TokenDiagnosis
 from tokenkit.drift.observations import Observation
+from tokenkit.drift.track import Track, follow
 from tokenkit.verifier.policy import TotpPolicy
 from tokenkit.verifier.seed_file import Seed
 from tokenkit.verifier.totp import CodeGenerator
@@ -313,3 +315,28 @@ def test_no_log_is_too_strange(
         for estimate in (token.offset_s, token.rate_ppm, token.mean_rate_ppm):
             if estimate is not None:
                 assert estimate.low <= estimate.value <= estimate.high
+
+
+def test_many_codes_of_a_token_that_is_carried_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that tries few models; what it finds is as if it had tried all."""
+    stays = [(START_S + 40 * n * DAY_S, PLACES[n % 5]) for n in range(1, 10)]
+    one = sample(
+        21, 1, sign_ins=310, evenly=True, stays=stays, events=[Step(START_S + 200 * DAY_S, 600.0)]
+    )
+    tried = 0
+
+    def counted(*of: Any) -> Track:
+        nonlocal tried
+        tried += 1
+        return follow(*of)
+
+    monkeypatch.setattr("tokenkit.drift.events.follow", counted)
+    told: list[tuple[int, int]] = []
+    [token] = diagnose([one.seed], log_of([one]), NEAR, lambda *done: told.append(done)).tokens
+    assert tried < 60
+    assert told == [(n, 310) for n in range(1, 311)]
+    [step] = [change for change in token.changes if change.kind == "step"]
+    assert holds(step.by_s, 600.0)
+    assert holds(token.offset_s, one.offset_s(one.read_s[-1]))
+    assert token.wander_ppm is not None
+    assert token.wander_ppm > 5.0

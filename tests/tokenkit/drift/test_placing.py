@@ -28,9 +28,9 @@ def lines(rows: list[Row]) -> list[int]:
 def test_codes_are_looked_up_as_far_as_asked() -> None:
     [code] = CodeGenerator(SEED.secret).codes([1000])
     observation = Observation(2, "T1", code.decode(), 1010 * 30.0, None)
-    assert look_up(SEED, [observation], 300.0)[0].counters == [1000]
-    assert look_up(SEED, [observation], 269.0)[0].counters == []
-    assert look_up(SEED, [replace(observation, code="12345")], 300.0)[0].counters is None
+    assert next(look_up(SEED, [observation], 300.0)).counters == [1000]
+    assert next(look_up(SEED, [observation], 269.0)).counters == []
+    assert next(look_up(SEED, [replace(observation, code="12345")], 300.0)).counters is None
 
 
 def test_an_accidental_far_match_is_left_out() -> None:
