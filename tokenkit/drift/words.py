@@ -29,6 +29,7 @@ _CAUSES = {
     "time zone": "whole hours: somebody set it, or its time zone",
     "server": "so did other tokens: it was the server's clock",
 }
+_OWN = ("none had an event of its own clock", "1 had an event of its own clock")
 _UNTOLD_PPM = 10.0  # half of what is known of a rate before the first code
 _NAMED = 3  # tokens, not more
 _SLOWEST = 25e-6  # a token in the cold, seconds a second
@@ -218,10 +219,8 @@ def of_log(
     changed = sum(any(_is_own(c) for c in token.changes) for token in tokens)
     likely = sum(any(c.likely_server for c in token.changes) for token in tokens)
     told = sum(token.offset_s is not None for token in tokens)
-    said.append(
-        f"{told} of {_count(len(tokens), 'token')} could be diagnosed; {changed} had an event of"
-        " its own clock."
-    )
+    own = f"{changed} had events of their own clocks" if changed > 1 else _OWN[changed]
+    said.append(f"{told} of {_count(len(tokens), 'token')} could be diagnosed; {own}.")
     if likely:
         said.append(f"{_count(likely, 'token')} had one that was likely of the server's clock.")
     if faults:

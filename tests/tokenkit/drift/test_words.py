@@ -98,7 +98,7 @@ def test_two_tokens_that_show_the_same_are_likely_the_servers() -> None:
         )
         assert "likely its own" not in said
         assert "battery" not in said
-    assert "0 had an event of its own clock. 2 tokens had one that was likely" in " ".join(
+    assert "none had an event of its own clock. 2 tokens had one that was likely" in " ".join(
         found.sentences
     )
     away = sample(6, 3, sign_ins=60, years=60 / 365.25, evenly=True)  # saw nothing of it
