@@ -24,6 +24,9 @@ demo: $(VENV)/.extra-qr,report ## run the shipped scenarios, write demo-report/i
 	$(BIN)/tokenkit run --seed $(SEED) --report demo-report $(wildcard tokenkit/scenario/shipped/*.toml)
 
 test: $(VENV)/.extra-dev ## all tests; what this machine lacks is skipped and named
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+coverage: $(VENV)/.extra-dev ## the same with branch coverage, which must not fall below 90 %
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 fuzz: $(VENV)/.extra-dev ## the fuzz tests with 20,000 examples each, other ones every time
