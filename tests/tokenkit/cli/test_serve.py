@@ -350,7 +350,7 @@ def test_a_seed_file_with_faults(tmp_path: Path, capsys: pytest.CaptureFixture[s
     status, lines = ends(capsys, *options)
     assert (status, len(lines)) == (2, 3)
     assert lines[0].endswith("/s: 2 faults, nothing was imported:")
-    assert lines[1] == "  line 4, TOKEN00000x: the secret key is not hexadecimal"
+    assert lines[1] == "  line 4, TOKEN00000x: the secret key is not hexadecimal ('X' is in it)"
     status, lines = ends(capsys, *options, "--skip-faulty")
     assert (status, len(lines)) == (0, 3)
     assert lines[0].endswith("/s: 2 faults, left out:")
