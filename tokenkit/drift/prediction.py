@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from tokenkit.drift.diagnosis import Ahead, Leaving, Placed, TrackPoint
 from tokenkit.drift.smoother import Belief, Node, predict
@@ -43,7 +44,8 @@ def leaving(
         return None
     from_s, now_s, still = accepted[-1].server_s, rows[-1].server_s, Node(0.0, walk=codes.walk)
     since = [point for point in track if point.at_s > from_s - _ROUNDED_S]
-    bounds = _bounds(accepted, period_s, codes.delays.mean_s, policy)
+    refused_s = [row.server_s for row in rows if row.accepted is False]
+    bounds = _bounds(accepted, refused_s, period_s, codes.delays.mean_s, policy)
 
     def ahead(at_s: float) -> Ahead:
         if at_s < now_s:
@@ -125,7 +127,11 @@ def in_words(policy: TotpPolicy) -> str:
 
 
 def _bounds(
-    accepted: Sequence[Placed], period_s: int, delay_s: float, policy: TotpPolicy
+    accepted: Sequence[Placed],
+    refused_s: Sequence[float],
+    period_s: int,
+    delay_s: float,
+    policy: TotpPolicy,
 ) -> _Bounds:
     """Between which offsets more than half of the codes are accepted at a time."""
     half_s = period_s / 2.0
@@ -137,9 +143,10 @@ def _bounds(
         return lambda _: (low_s, high_s)
     limits = drift.limits_of(policy, period_s)
     clock = drift.prove(None, limits, accepted[0].counter, accepted[0].server_s)
-    for row in accepted[1:]:
+    for before, row in pairwise(accepted):
+        wrong = bisect_right(refused_s, row.server_s) - bisect_right(refused_s, before.server_s)
         # what is not in the window was accepted by a resynchronisation
-        inside = row.counter in drift.window(clock, limits, row.server_s)
+        inside = row.counter in drift.window(clock, limits, row.server_s, wrong)
         learn = drift.learn if inside else drift.prove
         clock = learn(clock, limits, row.counter, row.server_s)
 
