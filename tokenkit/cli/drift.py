@@ -8,21 +8,15 @@ import click
 
 from tokenkit.cli.drift_options import (
     check_options,
-    entry_option,
-    log_option,
-    policy_option,
+    log_options,
     progress_of_rows,
-    range_option,
     read_rows,
-    seeds_option,
     totp_policy,
-    window_steps_option,
-    zone_option,
 )
 from tokenkit.cli.drift_reproduce import reproduce
 from tokenkit.cli.output import console, echo, print_json_text, table
-from tokenkit.cli.seed_options import read_seeds, seed_options
-from tokenkit.cli.types import Directory
+from tokenkit.cli.seed_options import read_seeds
+from tokenkit.cli.types import Directory, plot_option
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
@@ -30,14 +24,6 @@ if TYPE_CHECKING:
 
 _FEW = 10  # tokens of which all is told
 _MOST_FAULTS = 20
-
-
-def _picture(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
-    if value is not None and value.suffix.lower() not in (".png", ".svg"):
-        raise click.BadParameter(f"{value} ends neither in .png nor in .svg")
-    if value is not None and not value.parent.is_dir():
-        raise click.BadParameter(f"there is no directory {value.parent}")
-    return value
 
 
 @click.group("drift")
@@ -49,8 +35,7 @@ command.add_command(reproduce)
 
 
 @command.command()
-@seeds_option
-@log_option
+@log_options
 @click.option(
     "--serial",
     "serials",
@@ -58,21 +43,9 @@ command.add_command(reproduce)
     metavar="N",
     help="Tell of the token with this serial number; once more for another.",
 )
-@zone_option
-@range_option
-@entry_option
-@window_steps_option
-@policy_option
-@click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=_picture,
-    metavar="FILE",
-    help="Draw it into FILE, which ends in .png or .svg.",
-)
+@plot_option
 @click.option("--report", type=Directory(), metavar="DIR", help="Write index.html into DIR.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of the diagnosis as JSON.")
-@seed_options
 @click.pass_context
 def diagnose(
     ctx: click.Context,

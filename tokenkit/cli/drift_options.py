@@ -4,23 +4,21 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 
 from tokenkit.cli.output import complain
+from tokenkit.cli.seed_options import seed_options
+from tokenkit.cli.types import zone_option
 
 if TYPE_CHECKING:
     from tokenkit.drift.observations import Observation
     from tokenkit.verifier.policy import TotpPolicy
     from tokenkit.verifier.seed_file import Seed
 
-
-def _zone(ctx: click.Context, param: click.Parameter, value: str | None) -> ZoneInfo | None:
-    from tokenkit.drift.server_time import time_zone
-
-    return None if value is None else time_zone(value)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -32,56 +30,64 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
         raise click.BadParameter(str(error)) from None
 
 
-seeds_option = click.option(
-    "--seeds",
-    "seed_file",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Seeds of the tokens: PSKC or CSV.",
+_OPTIONS = (
+    click.option(
+        "--seeds",
+        "seed_file",
+        required=True,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Seeds of the tokens: PSKC or CSV.",
+    ),
+    click.option(
+        "--log",
+        "log_file",
+        required=True,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Which code came when, and whether it was accepted; docs/observations.md says how.",
+    ),
+    zone_option,
+    click.option(
+        "--range",
+        "range_s",
+        default="2 days",
+        show_default=True,
+        callback=_seconds,
+        metavar="TIME",
+        help="How far off a clock may be.",
+    ),
+    click.option(
+        "--entry",
+        "entry_s",
+        default="12 s",
+        show_default=True,
+        callback=_seconds,
+        metavar="TIME",
+        help="Within what time a code mostly arrives after it was read.",
+    ),
+    click.option(
+        "--window-steps",
+        type=click.IntRange(0, 100),
+        metavar="N",
+        help="The verifier takes codes so many time steps around the last one. Default 1.",
+    ),
+    click.option(
+        "--policy",
+        "policy_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The verifier's policy: a file as tokenkit serve takes it.",
+    ),
+    seed_options,
 )
-log_option = click.option(
-    "--log",
-    "log_file",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Which code came when, and whether it was accepted; docs/observations.md says how.",
-)
-zone_option = click.option(
-    "--time-zone", "zone", callback=_zone, metavar="ZONE", help="Of times that have none."
-)
-range_option = click.option(
-    "--range",
-    "range_s",
-    default="2 days",
-    show_default=True,
-    callback=_seconds,
-    metavar="TIME",
-    help="How far off a clock may be.",
-)
-entry_option = click.option(
-    "--entry",
-    "entry_s",
-    default="12 s",
-    show_default=True,
-    callback=_seconds,
-    metavar="TIME",
-    help="Within what time a code mostly arrives after it was read.",
-)
-window_steps_option = click.option(
-    "--window-steps",
-    type=click.IntRange(0, 100),
-    metavar="N",
-    help="The verifier takes codes so many time steps around the last one. Default 1.",
-)
-policy_option = click.option(
-    "--policy",
-    "policy_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The verifier's policy: a file as tokenkit serve takes it.",
-)
+
+
+def log_options(command: _Command) -> _Command:
+    """Gives the command a log, the seeds of its tokens and the policy that it was judged by."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
 def read_rows(

@@ -9,20 +9,14 @@ import click
 
 from tokenkit.cli.drift_options import (
     check_options,
-    entry_option,
-    log_option,
-    policy_option,
+    log_options,
     progress_in_words,
     progress_of_rows,
-    range_option,
     read_rows,
-    seeds_option,
     totp_policy,
-    window_steps_option,
-    zone_option,
 )
 from tokenkit.cli.output import echo, print_json, say
-from tokenkit.cli.seed_options import read_seeds, seed_options
+from tokenkit.cli.seed_options import read_seeds
 from tokenkit.errors import TokenkitError
 
 if TYPE_CHECKING:
@@ -32,8 +26,7 @@ _MOST_TOLD = 20
 
 
 @click.command()
-@seeds_option
-@log_option
+@log_options
 @click.option("--serial", metavar="N", help="The token. Default: that of the last refusal.")
 @click.option(
     "--line",
@@ -43,11 +36,6 @@ _MOST_TOLD = 20
     metavar="N",
     help="Line of the log whose refusal to show; once more … Default: the last of the token.",
 )
-@zone_option
-@range_option
-@entry_option
-@window_steps_option
-@policy_option
 @click.option("--whole", is_flag=True, help="Keep all rows of the token, not only what is needed.")
 @click.option(
     "--out",
@@ -57,7 +45,6 @@ _MOST_TOLD = 20
     help="Write the scenario into FILE; one that is there is replaced.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@seed_options
 def reproduce(
     seed_file: Path,
     log_file: Path,

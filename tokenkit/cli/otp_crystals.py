@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from tokenkit.cli.drift_options import zone_option
 from tokenkit.cli.output import complain, console, echo, print_json, table
-from tokenkit.cli.types import moment
+from tokenkit.cli.types import in_a_directory, moment, plot_option, zone_option
 from tokenkit.errors import MissingExtraError, TokenkitError
 
 if TYPE_CHECKING:
@@ -19,31 +18,10 @@ if TYPE_CHECKING:
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def _picture(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
-    if value is not None and value.suffix.lower() not in (".png", ".svg"):
-        raise click.BadParameter(f"{value} ends neither in .png nor in .svg")
-    return _in_a_directory(value)
-
-
-def _in_a_directory(value: Path | None) -> Path | None:
-    if value is not None and not value.parent.is_dir():
-        raise click.BadParameter(f"there is no directory {value.parent}")
-    return value
-
-
 def _new_grade(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
     if value is not None and value.suffix != ".toml":
         raise click.BadParameter(f"{value} does not end in .toml")
-    return _in_a_directory(value)
-
-
-_plot_option = click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=_picture,
-    metavar="FILE",
-    help="Draw it into FILE, which ends in .png or .svg.",
-)
+    return in_a_directory(value)
 
 
 def _demand(package: str, what: str) -> None:
@@ -53,7 +31,7 @@ def _demand(package: str, what: str) -> None:
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[GRADE]…")
-@_plot_option
+@plot_option
 @_json_option
 def crystals(names: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
     """Show the grades of crystal that there are, by data sheets, and their sources.
@@ -135,7 +113,7 @@ def _as_json(grade: "Grade") -> dict[str, Any]:
     metavar="FILE",
     help="Write the crystal into FILE, which ends in .toml: for tokenkit otp make --grade FILE.",
 )
-@_plot_option
+@plot_option
 @_json_option
 def calibrate(
     file: Path,

@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 
 class Directory(click.Path):
@@ -37,3 +40,35 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
         return moment.astimezone(UTC).timestamp()
     except OverflowError:
         raise click.BadParameter(f"{value!r} is not between the years 1 and 9999 in UTC") from None
+
+
+def time_zone(ctx: click.Context, param: click.Parameter, value: str | None) -> "ZoneInfo | None":
+    """A name such as Europe/Berlin."""
+    from tokenkit.drift.server_time import time_zone as named
+
+    return None if value is None else named(value)
+
+
+def in_a_directory(value: Path | None) -> Path | None:
+    """A file that can be written, as far as its folder goes."""
+    if value is not None and not value.parent.is_dir():
+        raise click.BadParameter(f"there is no directory {value.parent}")
+    return value
+
+
+def _picture(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix.lower() not in (".png", ".svg"):
+        raise click.BadParameter(f"{value} ends neither in .png nor in .svg")
+    return in_a_directory(value)
+
+
+plot_option = click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_picture,
+    metavar="FILE",
+    help="Draw it into FILE, which ends in .png or .svg.",
+)
+zone_option = click.option(
+    "--time-zone", "zone", callback=time_zone, metavar="ZONE", help="Of times that have none."
+)

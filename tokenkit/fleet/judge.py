@@ -143,15 +143,7 @@ def window(rule: Rule, state: State, server_s: float) -> tuple[int, int]:
 @shared
 def guessed(state: State) -> State:
     """Right after one more wrong code."""
-    return State(
-        state.offset_steps,
-        state.offset_s,
-        state.used,
-        state.failures + 1,
-        state.failed_s,
-        state.far,
-        state.clock,
-    )
+    return _refused(state, state.failed_s, state.far)
 
 
 @shared
